@@ -1,0 +1,82 @@
+package proxy
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fluxbase_http_requests_total",
+			Help: "Requests answered, by route, method and status.",
+		}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "fluxbase_http_request_duration_seconds",
+			Help:    "Time from the headers to the last byte of the answer.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"route"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fluxbase_http_requests_in_flight",
+			Help: "Requests being worked on.",
+		}),
+	}
+	reg.MustRegister(m.requests, m.duration, m.inFlight)
+	return m
+}
+
+// observe counts a finished request. Labels never hold what a client made up.
+func (m *metrics) observe(w *web.Response, method string, took time.Duration) {
+	route := w.Route
+	if route == "" {
+		route = "none"
+	}
+	if !slices.Contains(methods, method) {
+		method = "other"
+	}
+	m.inFlight.Dec()
+	m.requests.WithLabelValues(route, method, strconv.Itoa(w.Status())).Inc()
+	m.duration.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// poolCollector reports the pools when metrics are read.
+type poolCollector struct{ pools map[string]*pg.DB }
+
+var (
+	poolConns = prometheus.NewDesc("fluxbase_database_connections",
+		"Connections of a pool by state; acquired at max for long means the pool is too small.", []string{"pool", "state"}, nil)
+	poolWaits = prometheus.NewDesc("fluxbase_database_acquire_waits_total",
+		"Transactions that found every connection of the pool at work and waited.", []string{"pool"}, nil)
+	poolGaveUp = prometheus.NewDesc("fluxbase_database_acquire_failures_total",
+		"Transactions that got no connection in time.", []string{"pool"}, nil)
+)
+
+// Describe is part of prometheus.Collector.
+func (c poolCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect is part of prometheus.Collector.
+func (c poolCollector) Collect(ch chan<- prometheus.Metric) {
+	for name, db := range c.pools {
+		st := db.Stat()
+		gauge := func(state string, v int32) {
+			ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(v), name, state)
+		}
+		gauge("acquired", st.Acquired)
+		gauge("idle", st.Idle)
+		gauge("max", st.Max)
+		ch <- prometheus.MustNewConstMetric(poolWaits, prometheus.CounterValue, float64(st.Waits), name)
+		ch <- prometheus.MustNewConstMetric(poolGaveUp, prometheus.CounterValue, float64(st.GaveUp), name)
+	}
+}

@@ -1,0 +1,155 @@
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+// ServeHTTP takes a request through all that every route shares.
+func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	w := &web.Response{ResponseWriter: rw, ID: requestID(r.Header)}
+	s.metrics.inFlight.Inc()
+	defer s.finish(w, r, start)
+
+	h := w.Header()
+	h["X-Request-Id"] = []string{w.ID}
+	if s.draining.Load() {
+		// The client learns with this answer that the next request needs a new
+		// connection, so none is lost on one that we are about to close.
+		h["Connection"] = []string{"close"}
+	}
+	if origin := r.Header.Get("Origin"); origin != "" && s.cors(w, r, origin) {
+		return
+	}
+	if r.ContentLength > s.cfg.BodyLimit {
+		web.WriteError(w, r, web.BodyTooLarge(s.cfg.BodyLimit))
+		return
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(w, r.Body, s.cfg.BodyLimit)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
+	defer cancel()
+	s.dispatch(w, r.WithContext(ctx))
+}
+
+// finish ends what ServeHTTP began, also when a handler panicked.
+func (s *Server) finish(w *web.Response, r *http.Request, start time.Time) {
+	if p := recover(); p != nil {
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		begun := w.Status() != 0
+		web.WriteError(w, r, web.Internal.Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack())))
+		if begun {
+			// Half an answer must not look like a whole one.
+			defer panic(http.ErrAbortHandler)
+		}
+	}
+	took := time.Since(start)
+	s.metrics.observe(w, r.Method, took)
+	s.logRequest(w, r, took)
+}
+
+// requestID takes the client's id when it can be written anywhere as it is,
+// else makes one.
+func requestID(h http.Header) string {
+	if v := h["X-Request-Id"]; len(v) == 1 && validRequestID(v[0]) {
+		return v[0]
+	}
+	return rand.Text()
+}
+
+func validRequestID(id string) bool {
+	if len(id) == 0 || len(id) > 128 {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// logRequest writes the access log: never the query or a header, which may hold
+// secrets.
+func (s *Server) logRequest(w *web.Response, r *http.Request, took time.Duration) {
+	level, e := slog.LevelInfo, (*web.Error)(nil)
+	if w.Err != nil {
+		if e = web.AsError(w.Err); e.Status >= 500 {
+			level = slog.LevelError
+		}
+	}
+	if !s.log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs,
+		slog.String("request_id", w.ID),
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.EscapedPath()),
+		slog.String("route", w.Route),
+		slog.Int("status", w.Status()),
+		slog.Int64("bytes", w.Bytes()),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String("remote", r.RemoteAddr),
+	)
+	if w.Role != "" {
+		attrs = append(attrs, slog.String("role", w.Role))
+	}
+	if e != nil {
+		attrs = append(attrs, slog.String("code", e.Code), slog.String("error", e.Error()))
+	}
+	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// exposed are the headers of ours and of the Supabase contract that a page's
+// script may read.
+const exposed = "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, ETag, Link, Location, " +
+	"Preference-Applied, Range-Unit, Retry-After, Server, Transfer-Encoding, X-Request-Id, X-Total-Count"
+
+// cors adds the headers that let a page of an allowed origin read the answer,
+// and answers a preflight by itself.
+// Source: Fetch Standard, CORS protocol.
+func (s *Server) cors(w *web.Response, r *http.Request, origin string) (answered bool) {
+	h := w.Header()
+	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+	switch {
+	case s.anyOrigin:
+		h.Set("Access-Control-Allow-Origin", "*")
+	case slices.Contains(s.cfg.CORSOrigins, origin):
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Add("Vary", "Origin")
+	case preflight:
+		web.WriteError(w, r, web.New("forbidden_origin", "pages of this origin may not call this API"))
+		return true
+	default:
+		h.Add("Vary", "Origin")
+		return false // the browser keeps the answer from the page
+	}
+	if !preflight {
+		h.Set("Access-Control-Expose-Headers", exposed)
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+	// Echoed rather than listed: clients add headers of their own with each release.
+	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
+		h.Set("Access-Control-Allow-Headers", asked)
+	}
+	h.Set("Access-Control-Max-Age", strconv.Itoa(24*60*60))
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}

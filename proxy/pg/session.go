@@ -1,0 +1,113 @@
+package pg
+
+import (
+	"container/list"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// session is what we keep of one connection: the statements prepared on it.
+type session struct {
+	conn  *pgconn.PgConn
+	max   int // 0: never name a statement
+	named map[stmtKey]*list.Element
+	lru   *list.List // of *stmt, most recent first
+	next  uint64
+	steps []step // of the pipeline under way; kept to save the allocation
+}
+
+// stmtKey tells prepared statements apart. Under row level security a plan
+// belongs to a role, and names in it were looked up along a search_path: one
+// shared by two roles would be planned anew each time it changes hands.
+type stmtKey struct {
+	role, path, sql string
+	version         uint64
+}
+
+type stmt struct {
+	key  stmtKey
+	desc *pgconn.StatementDescription // nil until the server has described it
+	name string
+}
+
+// step is one answer to be read from the pipeline.
+type step struct {
+	kind stepKind
+	stmt *stmt // what was prepared
+}
+
+type stepKind uint8
+
+const (
+	stepPrepared stepKind = iota // ParseComplete and description of stmt
+	stepClosed                   // CloseComplete of an evicted statement
+	stepDropped                  // rows that nobody reads
+	stepMain                     // the rows of the answer
+	stepSync                     // ReadyForQuery
+)
+
+const sessionKey = "fluxbase"
+
+func newSession(conn *pgconn.PgConn, max int) *session {
+	s := &session{conn: conn, max: max}
+	s.forget()
+	return s
+}
+
+// forget drops all that is known of prepared statements. Names go on counting,
+// so that a statement which the server still has is never overwritten.
+func (s *session) forget() {
+	s.named = make(map[stmtKey]*list.Element)
+	s.lru = list.New()
+}
+
+// send adds one statement to the pipeline: by name when it was prepared here
+// before, else with a Parse that the same round trip carries.
+func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, kind stepKind) {
+	if s.max == 0 {
+		p.SendQueryParams(key.sql, args, nil, nil, nil)
+		s.steps = append(s.steps, step{kind: kind})
+		return
+	}
+	if e, ok := s.named[key]; ok {
+		s.lru.MoveToFront(e)
+		st := e.Value.(*stmt)
+		if st.desc != nil {
+			p.SendQueryStatement(st.desc, args, nil, nil)
+		} else { // twice in one pipeline
+			p.SendQueryPrepared(st.name, args, nil, nil)
+		}
+		s.steps = append(s.steps, step{kind: kind})
+		return
+	}
+
+	if s.lru.Len() >= s.max {
+		old := s.lru.Remove(s.lru.Back()).(*stmt)
+		delete(s.named, old.key)
+		p.SendDeallocate(old.name)
+		s.steps = append(s.steps, step{kind: stepClosed})
+	}
+	s.next++
+	st := &stmt{key: key, name: "fx" + strconv.FormatUint(s.next, 36)}
+	s.named[key] = s.lru.PushFront(st)
+	p.SendPrepare(st.name, key.sql, nil)
+	p.SendQueryPrepared(st.name, args, nil, nil)
+	s.steps = append(s.steps, step{kind: stepPrepared, stmt: st}, step{kind: kind})
+}
+
+// settle keeps only what the server has confirmed: a failed pipeline leaves out
+// every Parse after the failure.
+func (s *session) settle() {
+	for _, st := range s.steps {
+		if st.kind != stepPrepared || st.stmt.desc != nil {
+			continue
+		}
+		if e, ok := s.named[st.stmt.key]; ok && e.Value.(*stmt) == st.stmt {
+			s.lru.Remove(e)
+			delete(s.named, st.stmt.key)
+		}
+	}
+	clear(s.steps)
+	s.steps = s.steps[:0]
+}

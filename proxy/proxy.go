@@ -1,0 +1,119 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+// Deps is what a Server is made of. A capability whose handler is nil is off.
+type Deps struct {
+	Log   *slog.Logger
+	Reg   prometheus.Registerer
+	Pools map[string]*pg.DB // by name, for metrics and readiness
+	// Ready are further conditions of /readyz, by name.
+	Ready map[string]func() error
+	Rest  web.Handler
+}
+
+// Server answers the product's HTTP requests.
+type Server struct {
+	cfg       Config
+	log       *slog.Logger
+	router    *httprouter.Router
+	metrics   *metrics
+	pools     map[string]*pg.DB
+	ready     map[string]func() error
+	rest      web.Handler
+	anyOrigin bool
+	draining  atomic.Bool
+}
+
+// New makes a Server. cfg must have passed Check.
+func New(cfg Config, deps Deps) *Server {
+	s := &Server{
+		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), pools: deps.Pools, ready: deps.Ready,
+		rest: deps.Rest, anyOrigin: slices.Contains(cfg.CORSOrigins, "*"),
+	}
+	deps.Reg.MustRegister(poolCollector{deps.Pools})
+	s.router = s.newRouter()
+	return s
+}
+
+// Serve answers requests from l until ctx ends, then stops gracefully: first
+// /readyz turns away new work while requests are still taken, then no
+// connection is taken any more and the requests under way finish.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: s.cfg.HeaderTimeout,
+		IdleTimeout:       s.cfg.IdleTimeout,
+		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+
+	s.log.Info("stopping", "drain_delay", s.cfg.DrainDelay)
+	s.draining.Store(true)
+	wait(s.cfg.DrainDelay)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.StopTimeout)
+	defer cancel()
+	if err := srv.Shutdown(stop); err != nil {
+		_ = srv.Close() // what still runs now is over its time
+		return fmt.Errorf("stop: requests were still running after %s: %w", s.cfg.StopTimeout, err)
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func wait(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	<-t.C
+}
+
+// livez says that the process runs; it asks nobody, so that a database that is
+// away doesn't get every proxy restarted.
+func (s *Server) livez(w *web.Response, _ *http.Request) error {
+	return web.Text(w, http.StatusOK, "ok\n")
+}
+
+// readyz says whether requests can be answered now.
+func (s *Server) readyz(w *web.Response, r *http.Request) error {
+	if s.draining.Load() {
+		return web.ShuttingDown
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	for _, db := range s.pools {
+		if err := db.Ping(ctx); err != nil {
+			return err
+		}
+	}
+	for _, check := range s.ready {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return web.Text(w, http.StatusOK, "ready\n")
+}

@@ -1,0 +1,80 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+// route is one row of the surface.
+type route struct {
+	methods string
+	// path is a pattern of httprouter, and the label of the route's metrics. A
+	// capability takes all below its prefix and dispatches by itself.
+	path   string
+	module string // "" is always there
+	handle web.Handler
+}
+
+// routes is the whole surface of the product.
+func (s *Server) routes() []route {
+	const all = "GET HEAD POST PUT PATCH DELETE OPTIONS"
+	return []route{
+		{"GET HEAD", "/livez", "", s.livez},
+		{"GET HEAD", "/readyz", "", s.readyz},
+		{all, "/rest/v1", "rest", s.rest},
+		{all, "/rest/v1/*path", "rest", s.rest},
+	}
+}
+
+// methods are the labels of the metrics; a client can send any other word.
+var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// newRouter registers the routes of the modules that are on. What httprouter
+// does by itself (redirects, OPTIONS, 405) is left out: a capability's answers
+// are its own.
+func (s *Server) newRouter() *httprouter.Router {
+	router := httprouter.New()
+	for _, rt := range s.routes() {
+		if rt.handle == nil {
+			continue
+		}
+		handle := func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+			resp := w.(*web.Response)
+			resp.Route = rt.path
+			if err := rt.handle(resp, r); err != nil {
+				web.WriteError(resp, r, err)
+			}
+		}
+		for _, m := range strings.Fields(rt.methods) {
+			router.Handle(m, rt.path, handle)
+		}
+	}
+	return router
+}
+
+// dispatch finds the route by the path as it was escaped by the client, so that
+// a slash within a name stays one.
+func (s *Server) dispatch(w *web.Response, r *http.Request) {
+	path := r.URL.EscapedPath()
+	if handle, _, _ := s.router.Lookup(r.Method, path); handle != nil {
+		handle(w, r, nil)
+		return
+	}
+	var allow []string
+	for _, m := range methods {
+		if handle, _, _ := s.router.Lookup(m, path); handle != nil {
+			allow = append(allow, m)
+		}
+	}
+	if allow == nil {
+		web.WriteError(w, r, web.NotFound)
+		return
+	}
+	e := web.New("method_not_allowed", "this path does not take "+r.Method)
+	e.Header = http.Header{"Allow": {strings.Join(allow, ", ")}}
+	web.WriteError(w, r, e)
+}

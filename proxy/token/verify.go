@@ -1,0 +1,172 @@
+package token
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/fluxbase/fluxbase/proxy/pg"
+)
+
+// maxToken is twice what common proxies let pass as one header line; a longer token
+// would cost a hash for nothing.
+const maxToken = 16 << 10
+
+// Verifier turns tokens into callers. It is safe for many goroutines at once.
+type Verifier struct {
+	keys     []key
+	aud      string
+	rolePath rolePath
+	anonRole string
+	// anonymous is the answer to a request without a token.
+	anonymous pg.Caller
+	cache     *cache
+	// now is the clock; tests set it before the first use.
+	now func() time.Time
+}
+
+// New builds a Verifier. Its error is that of c.Check: every mistake at once. A
+// file that c.Secret names is read here, once.
+func New(c Config) (*Verifier, error) {
+	keys, keyErr := c.keys()
+	path, pathErr := c.rolePath()
+	if err := errors.Join(keyErr, pathErr, c.checkAud(), c.checkAnonRole()); err != nil {
+		return nil, err
+	}
+	size := c.CacheSize
+	if size <= 0 {
+		size = defaultCacheSize
+	}
+	return &Verifier{
+		keys:      keys,
+		aud:       c.Aud,
+		rolePath:  path,
+		anonRole:  c.AnonRole,
+		anonymous: pg.Caller{Role: c.AnonRole, Claims: `{"role":` + string(quote(c.AnonRole)) + `}`},
+		cache:     newCache(size),
+		now:       time.Now,
+	}, nil
+}
+
+// Verify takes a JWT in compact serialization (RFC 7515 section 7.1), as it
+// follows "Bearer ", and returns the role and the claims that it stands for.
+// Errors are *web.Error with PostgREST's codes PGRST300 to PGRST303, or 22023 for
+// a role that cannot exist; none of them repeats any part of the token.
+func (v *Verifier) Verify(token string) (pg.Caller, error) {
+	switch {
+	case v.keys == nil:
+		return pg.Caller{}, errNoSecret()
+	case token == "":
+		return pg.Caller{}, errDecode(msgEmpty, "")
+	case len(token) > maxToken:
+		return pg.Caller{}, errDecode(msgBadCrypto, "The token is longer than 16 KiB")
+	}
+	// The cache holds hashes: a dump of it has no tokens to replay. Sum256 only
+	// reads, so the string's own bytes do, and the hot path copies nothing.
+	hash := sha256.Sum256(unsafe.Slice(unsafe.StringData(token), len(token)))
+	now := v.now()
+	if g := v.cache.get(&hash); g != nil {
+		if err := g.check(now); err != nil {
+			return pg.Caller{}, err
+		}
+		return g.caller, nil
+	}
+	payload, err := v.payload(token)
+	if err != nil {
+		return pg.Caller{}, err
+	}
+	g, err := v.grant(payload, now)
+	if err != nil {
+		return pg.Caller{}, err
+	}
+	v.cache.put(&hash, g)
+	return g.caller, nil
+}
+
+// payload returns what a token says, once a key has vouched for it.
+func (v *Verifier) payload(token string) ([]byte, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, errParts(len(parts))
+	}
+	h, err := parseHeader(parts)
+	if err != nil {
+		return nil, err
+	}
+	keys := suitable(v.keys, h)
+	if len(keys) == 0 {
+		return nil, errDecode(msgNoKey, "No suitable key was found to decode the JWT")
+	}
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{h.alg})
+	if err != nil {
+		return nil, errDecode(msgBadCrypto, "")
+	}
+	for _, k := range keys {
+		if payload, err := jws.Verify(k.key); err == nil {
+			return payload, nil
+		}
+	}
+	return nil, errDecode(msgNoKey, "None of the keys was able to decode the JWT")
+}
+
+// header is what we believe of a JOSE header (RFC 7515 section 4). Keys that a
+// token brings along or points to (jwk, jku, x5c, x5u) are for nobody to believe.
+type header struct {
+	alg jose.SignatureAlgorithm
+	kid *string
+}
+
+// parseHeader also holds each part to canonical base64url: Go's decoder lets the
+// last bits and line breaks vary, so that one token could be spelled many ways.
+func parseHeader(parts []string) (header, error) {
+	var text []byte
+	for i, part := range parts {
+		b, err := base64.RawURLEncoding.Strict().DecodeString(part)
+		if err != nil || strings.ContainsAny(part, "\r\n") {
+			return header{}, errDecode(msgBadCrypto, "")
+		}
+		if i == 0 {
+			text = b
+		}
+	}
+	fields, err := parseObject(bytes.Trim(text, jsonSpace))
+	if err != nil {
+		return header{}, errDecode(msgBadCrypto, "").Because(err)
+	}
+	var h header
+	for _, f := range fields {
+		switch f.name {
+		case "alg", "kid":
+			if f.raw[0] != '"' {
+				return header{}, errDecode(msgBadCrypto, "")
+			}
+			if s := unquote(f.raw); f.name == "alg" {
+				h.alg = jose.SignatureAlgorithm(s)
+			} else {
+				h.kid = &s
+			}
+		case "crit", "b64":
+			return header{}, errDecode(msgBadType, `Extensions of the JWT header ("`+f.name+`") are not supported`)
+		}
+	}
+	return h, checkAlg(h.alg)
+}
+
+// checkAlg tells apart, as PostgREST does, a token that asks for no check and one
+// that asks for a check nobody knows.
+func checkAlg(alg jose.SignatureAlgorithm) error {
+	switch alg {
+	case jose.HS256, jose.HS384, jose.HS512, jose.RS256, jose.RS384, jose.RS512,
+		jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA:
+		return nil
+	case "none":
+		return errDecode(msgBadAlg, "JWT is unsecured but expected 'alg' was not 'none'")
+	}
+	return errDecode(msgBadCrypto, "")
+}

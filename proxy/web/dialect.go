@@ -1,0 +1,60 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// body is the one shape of an error: PostgREST's four keys, the message once
+// more under error, and the request id.
+type body struct {
+	Code      string  `json:"code"`
+	Message   string  `json:"message"`
+	Details   any     `json:"details"`
+	Hint      *string `json:"hint"`
+	Error     string  `json:"error"`
+	RequestID string  `json:"request_id"`
+}
+
+// WriteError sends err in our one shape and remembers it for the access log. It
+// writes nothing when an answer has begun already.
+func WriteError(w *Response, r *http.Request, err error) {
+	w.Err = err
+	if w.status != 0 {
+		return
+	}
+	e := AsError(err)
+	h := w.Header()
+	for name, values := range e.Header {
+		h[name] = values
+	}
+	b := body{Code: e.Code, Message: clean(e.Message), Details: e.Details, Error: clean(e.Message), RequestID: w.ID}
+	if s, ok := e.Details.(string); ok {
+		b.Details = clean(s)
+	}
+	if e.Hint != "" {
+		hint := clean(e.Hint)
+		b.Hint = &hint
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(&b) != nil { // Details of a kind that JSON has no word for
+		out.Reset()
+		b.Details = nil
+		_ = enc.Encode(&b)
+	}
+	out.Truncate(out.Len() - 1) // Encode ends with a new line
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(out.Len()))
+	w.WriteHeader(e.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(out.Bytes()) // the client may be gone; the log has the error
+	}
+}
+
+// clean keeps an error body valid UTF-8 whatever the client sent us.
+func clean(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

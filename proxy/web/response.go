@@ -1,0 +1,70 @@
+package web
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
+
+// Handler answers one request, or returns the error that Serve then logs once
+// and writes once. It must not have written anything when it returns an error.
+type Handler func(w *Response, r *http.Request) error
+
+// Response is the http.ResponseWriter that handlers get: it also carries what
+// the access log, the metrics and every error body need to know of the request,
+// so that no context value has to be made for them.
+type Response struct {
+	http.ResponseWriter
+	// ID is the request id: from the client if it was well formed, else made.
+	ID string
+	// Role is the database role that the request ran as; empty until known.
+	Role string
+	// Route is the pattern that matched; empty until routed.
+	Route string
+	// Err is what the handler returned, for the access log.
+	Err error
+
+	status int
+	bytes  int64
+}
+
+// Status is the status sent, 0 while nothing was sent.
+func (w *Response) Status() int { return w.status }
+
+// Bytes is the number of body bytes sent.
+func (w *Response) Bytes() int64 { return w.bytes }
+
+// WriteHeader sends the status line and the headers.
+func (w *Response) WriteHeader(status int) {
+	if status >= 200 { // 1xx may be followed by the real one
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends body bytes, and a 200 before the first.
+func (w *Response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the server's own writer.
+func (w *Response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Hijack hands the connection to a WebSocket.
+func (w *Response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.status = http.StatusSwitchingProtocols
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// Text answers with a line for people and probes.
+func Text(w *Response, status int, s string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, err := w.Write([]byte(s))
+	return err
+}
