@@ -23,9 +23,7 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 	h := w.Header()
 	h["X-Request-Id"] = []string{w.ID}
-	if s.draining.Load() {
-		// The client learns with this answer that the next request needs a new
-		// connection, so none is lost on one that we are about to close.
+	if s.closing.Load() {
 		h["Connection"] = []string{"close"}
 	}
 	if origin := r.Header.Get("Origin"); origin != "" && s.cors(w, r, origin) {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -25,36 +24,46 @@ type Deps struct {
 	Pools map[string]*pg.DB // by name, for metrics and readiness
 	// Ready are further conditions of /readyz, by name.
 	Ready map[string]func() error
-	Rest  web.Handler
+	// Rest answers all below RestPrefix.
+	Rest       web.Handler
+	RestPrefix string
 }
 
 // Server answers the product's HTTP requests.
 type Server struct {
-	cfg       Config
-	log       *slog.Logger
-	router    *httprouter.Router
-	metrics   *metrics
-	pools     map[string]*pg.DB
-	ready     map[string]func() error
-	rest      web.Handler
-	anyOrigin bool
-	draining  atomic.Bool
+	cfg        Config
+	log        *slog.Logger
+	router     *httprouter.Router
+	fallback   httprouter.Handle // what no route takes; nil is 404
+	metrics    *metrics
+	pools      map[string]*pg.DB
+	ready      map[string]func() error
+	rest       web.Handler
+	restPrefix string
+	anyOrigin  bool
+	// draining turns /readyz off; closing ends each connection with its answer.
+	draining, closing atomic.Bool
 }
 
 // New makes a Server. cfg must have passed Check.
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
 		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), pools: deps.Pools, ready: deps.Ready,
-		rest: deps.Rest, anyOrigin: slices.Contains(cfg.CORSOrigins, "*"),
+		rest: deps.Rest, restPrefix: deps.RestPrefix, anyOrigin: slices.Contains(cfg.CORSOrigins, "*"),
 	}
 	deps.Reg.MustRegister(poolCollector{deps.Pools})
 	s.router = s.newRouter()
 	return s
 }
 
-// Serve answers requests from l until ctx ends, then stops gracefully: first
-// /readyz turns away new work while requests are still taken, then no
-// connection is taken any more and the requests under way finish.
+// Serve answers requests from l until ctx ends, then stops in three steps, so
+// that every request that was taken is answered:
+//
+//  1. For the drain delay /readyz says no, and all else goes on: balancers look
+//     away while clients notice nothing.
+//  2. No connection is taken any more, and each answer says that its connection
+//     ends with it, so that no client sends another request into a closing one.
+//  3. Idle connections are closed, and requests under way get StopTimeout.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
 		Handler:           s,
@@ -74,17 +83,22 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.log.Info("stopping", "drain_delay", s.cfg.DrainDelay)
 	s.draining.Store(true)
 	wait(s.cfg.DrainDelay)
+	s.closing.Store(true)
+	_ = l.Close()
+	<-failed
+	wait(closeDelay)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.StopTimeout)
 	defer cancel()
 	if err := srv.Shutdown(stop); err != nil {
 		_ = srv.Close() // what still runs now is over its time
 		return fmt.Errorf("stop: requests were still running after %s: %w", s.cfg.StopTimeout, err)
 	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
 	return nil
 }
+
+// closeDelay is how long keep-alive clients have to come by once more and hear
+// that their connection ends.
+const closeDelay = 250 * time.Millisecond
 
 func wait(d time.Duration) {
 	t := time.NewTimer(d)

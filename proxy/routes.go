@@ -15,18 +15,18 @@ type route struct {
 	// path is a pattern of httprouter, and the label of the route's metrics. A
 	// capability takes all below its prefix and dispatches by itself.
 	path   string
-	module string // "" is always there
-	handle web.Handler
+	handle web.Handler // nil when its module is off
 }
 
 // routes is the whole surface of the product.
 func (s *Server) routes() []route {
 	const all = "GET HEAD POST PUT PATCH DELETE OPTIONS"
+	rest := strings.TrimSuffix(s.restPrefix, "/")
 	return []route{
-		{"GET HEAD", "/livez", "", s.livez},
-		{"GET HEAD", "/readyz", "", s.readyz},
-		{all, "/rest/v1", "rest", s.rest},
-		{all, "/rest/v1/*path", "rest", s.rest},
+		{"GET HEAD", "/livez", s.livez},
+		{"GET HEAD", "/readyz", s.readyz},
+		{all, rest, s.rest},
+		{all, rest + "/*path", s.rest},
 	}
 }
 
@@ -39,7 +39,7 @@ var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS
 func (s *Server) newRouter() *httprouter.Router {
 	router := httprouter.New()
 	for _, rt := range s.routes() {
-		if rt.handle == nil {
+		if rt.handle == nil || rt.path == "" {
 			continue
 		}
 		handle := func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
@@ -48,6 +48,12 @@ func (s *Server) newRouter() *httprouter.Router {
 			if err := rt.handle(resp, r); err != nil {
 				web.WriteError(resp, r, err)
 			}
+		}
+		if rt.path == "/*path" {
+			// A catch-all at the root can't stand beside other routes; it takes what
+			// they leave.
+			s.fallback = handle
+			continue
 		}
 		for _, m := range strings.Fields(rt.methods) {
 			router.Handle(m, rt.path, handle)
@@ -62,6 +68,10 @@ func (s *Server) dispatch(w *web.Response, r *http.Request) {
 	path := r.URL.EscapedPath()
 	if handle, _, _ := s.router.Lookup(r.Method, path); handle != nil {
 		handle(w, r, nil)
+		return
+	}
+	if s.fallback != nil {
+		s.fallback(w, r, nil)
 		return
 	}
 	var allow []string

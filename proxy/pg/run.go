@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unsafe"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -73,6 +74,17 @@ func (tx *Tx) key(st *Statement) stmtKey {
 	return stmtKey{role: tx.Role, path: tx.SearchPath, sql: st.SQL, version: st.Version}
 }
 
+// bytesOf lends the bytes of s to the wire, which only reads them, without a
+// copy. An empty string must not become nil, which is NULL.
+func bytesOf(s string) []byte {
+	if s == "" {
+		return empty
+	}
+	return unsafe.Slice(unsafe.StringData(s), len(s))
+}
+
+var empty = []byte{}
+
 func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 	readOnly, role := "off", tx.Role
 	if tx.Mode == ReadOnly {
@@ -81,11 +93,11 @@ func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 	if role == "" {
 		role = "none"
 	}
-	args := [...][]byte{
-		[]byte(readOnly), []byte(tx.SearchPath), []byte(role), []byte(tx.Claims), []byte(tx.Method),
-		[]byte(tx.Path), []byte(tx.Headers), []byte(tx.Cookies), []byte(tx.RequestID),
+	s.settings = [...][]byte{
+		bytesOf(readOnly), bytesOf(tx.SearchPath), bytesOf(role), bytesOf(tx.Claims), bytesOf(tx.Method),
+		bytesOf(tx.Path), bytesOf(tx.Headers), bytesOf(tx.Cookies), bytesOf(tx.RequestID),
 	}
-	s.send(p, stmtKey{sql: become}, args[:], stepDropped)
+	s.send(p, stmtKey{sql: become}, s.settings[:], stepDropped)
 	if len(tx.Settings) == 0 {
 		return
 	}
@@ -98,7 +110,7 @@ func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 			b.WriteString(", ")
 		}
 		fmt.Fprintf(&b, "set_config($%d, $%d, true)", 2*i+1, 2*i+2)
-		more = append(more, []byte(st.Name), []byte(st.Value))
+		more = append(more, bytesOf(st.Name), bytesOf(st.Value))
 	}
 	s.send(p, stmtKey{sql: b.String()}, more, stepDropped)
 }

@@ -14,7 +14,9 @@ type session struct {
 	named map[stmtKey]*list.Element
 	lru   *list.List // of *stmt, most recent first
 	next  uint64
-	steps []step // of the pipeline under way; kept to save the allocation
+	// Of the pipeline under way; kept to save the allocations.
+	steps    []step
+	settings [9][]byte
 }
 
 // stmtKey tells prepared statements apart. Under row level security a plan
