@@ -1,0 +1,3 @@
+-- What earlier releases installed and this one does not, and the old signature of
+-- each function whose arguments or result changed ("create or replace" cannot).
+-- One "drop ... if exists" a line. Nothing has been retired yet.
