@@ -1,0 +1,178 @@
+package catalog
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+//go:embed fingerprint.sql
+var fingerprintSQL string
+
+const (
+	// checkEvery is how old the answer to "has the schema changed?" may get.
+	checkEvery = time.Second
+	// checkShare bounds the checks to a fiftieth of the time, however many tables
+	// there are.
+	checkShare = 50
+	// freshEvery spaces the look-ups that names without an entry ask for, so
+	// that a client who guesses names costs next to nothing.
+	freshEvery = 100 * time.Millisecond
+	// loadTimeout is for one look at the database.
+	loadTimeout = 30 * time.Second
+)
+
+// Store keeps the current Catalog. The old one serves until the new one stands,
+// and while the database can't be asked.
+type Store struct {
+	db      Querier
+	cfg     Config
+	log     *slog.Logger
+	loads   *prometheus.CounterVec
+	seconds prometheus.Gauge
+	current atomic.Pointer[Catalog]
+	checks  sync.WaitGroup // under way, for Fresh
+
+	mu          sync.Mutex // held while the database is asked
+	fingerprint string
+	last        time.Time    // when the last check began
+	cost        atomic.Int64 // of the last check, as time.Duration
+
+	joining sync.Mutex
+	next    chan struct{} // closed by the check that has not begun yet; nil if none is due
+}
+
+// NewStore makes a store that holds nothing yet; Run fills and refreshes it.
+func NewStore(db Querier, cfg Config, reg prometheus.Registerer, log *slog.Logger) *Store {
+	s := &Store{
+		db: db, cfg: cfg, log: log,
+		loads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fluxbase_catalog_loads_total",
+			Help: "Times that the catalogue of the database was loaded, by outcome.",
+		}, []string{"status"}),
+		seconds: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fluxbase_catalog_load_seconds",
+			Help: "How long the last load of the catalogue took.",
+		}),
+	}
+	reg.MustRegister(s.loads, s.seconds)
+	return s
+}
+
+// Ready says whether there is a catalogue to serve with.
+func (s *Store) Ready() error {
+	if s.Current() == nil {
+		return web.CatalogNotLoaded
+	}
+	return nil
+}
+
+// Current is the catalogue that stands; nil before the first one.
+func (s *Store) Current() *Catalog { return s.current.Load() }
+
+// Run keeps the catalogue fresh until ctx ends. A database that is away is asked
+// again; what stands goes on serving.
+func (s *Store) Run(ctx context.Context) {
+	defer s.checks.Wait()
+	for {
+		if err := s.Refresh(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("the catalogue is not fresh", "error", err)
+		}
+		t := time.NewTimer(max(checkEvery, time.Duration(s.cost.Load())*checkShare))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// Refresh loads the catalogue if there is none or the database has changed.
+func (s *Store) Refresh(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	// Read before the load: a change in between is then seen by the next check.
+	print, err := s.readFingerprint(ctx)
+	if err != nil {
+		return err
+	}
+	if print == s.fingerprint {
+		return nil
+	}
+	began := time.Now()
+	c, err := Load(ctx, s.db, s.cfg)
+	if err != nil {
+		s.loads.WithLabelValues("failed").Inc()
+		return err
+	}
+	s.loads.WithLabelValues("ok").Inc()
+	s.seconds.Set(time.Since(began).Seconds())
+	s.current.Store(c)
+	s.fingerprint = print
+	return nil
+}
+
+func (s *Store) readFingerprint(ctx context.Context) (string, error) {
+	began := time.Now()
+	res, err := s.db.Do(ctx, transaction(fingerprintSQL, s.cfg))
+	if err != nil {
+		return "", fmt.Errorf("check the catalogue: %w", err)
+	}
+	s.cost.Store(int64(time.Since(began)))
+	defer res.Free()
+	return string(res.Values[0]), nil
+}
+
+// Fresh gives a catalogue that was checked after the call began: for a name that
+// the current one does not hold, before anyone is told that it does not exist.
+// Calls share one check, and checks keep a distance, for which a call waits.
+// When the database can't be asked, it gives what stands.
+func (s *Store) Fresh(ctx context.Context) *Catalog {
+	select {
+	case <-s.join():
+	case <-ctx.Done():
+	}
+	return s.Current()
+}
+
+// join gives the channel of the next check that has not begun, and starts one
+// if there is none.
+func (s *Store) join() <-chan struct{} {
+	s.joining.Lock()
+	defer s.joining.Unlock()
+	if s.next == nil {
+		s.next = make(chan struct{})
+		done := s.next
+		s.checks.Go(func() { s.check(done) })
+	}
+	return s.next
+}
+
+// check makes one check. Who comes after it began waits for the next one. It
+// ends by itself after loadTimeout.
+func (s *Store) check(done chan struct{}) {
+	defer close(done)
+	s.mu.Lock()
+	wait := time.Until(s.last.Add(freshEvery))
+	s.mu.Unlock()
+	time.Sleep(wait)
+
+	s.joining.Lock()
+	s.next = nil
+	s.joining.Unlock()
+	if err := s.Refresh(context.Background()); err != nil {
+		s.log.Warn("the catalogue is not fresh", "error", err)
+	}
+}

@@ -1,0 +1,399 @@
+package rest
+
+import (
+	"strconv"
+
+	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/query"
+)
+
+// Names of ours within statements. A column of the same name would hide the
+// row, so they are none that anybody gives to a column.
+const (
+	rowName    = "_fx_row"
+	sourceName = "_fx_source"
+	embedName  = "_fx_embed"
+)
+
+// gucs are read after the rows: functions and triggers may have set them.
+const gucs = `, nullif(current_setting('response.headers', true), '')` +
+	`, nullif(current_setting('response.status', true), '')`
+
+// Columns of every answer; those of plan.total and plan.inserted come after.
+const (
+	bodyColumn = iota
+	pageColumn
+	headersColumn
+	statusColumn
+	nextColumn
+)
+
+// read plans GET and HEAD of a relation.
+func (p *planner) read(rel *catalog.Relation) (*plan, error) {
+	pl := &plan{mode: readOnly, relation: rel.Name, media: p.r.media}
+	if err := p.negotiate(pl); err != nil {
+		return nil, err
+	}
+	pl.applied.handling = p.r.prefs.handling
+	q := new(query.SQL)
+	if p.csv() {
+		q.Add("with ", sourceName, " as (")
+		p.node(q, p.root)
+		q.Add(") select ")
+		p.answer(q, pl, "count(*)")
+		p.total(q, pl, "count(*)", p.countRows)
+		q.Add(" from ", sourceName, " as ", rowName)
+	} else {
+		q.Add("select ")
+		p.answer(q, pl, "count(*)")
+		p.total(q, pl, "count(*)", p.countRows)
+		q.Add(" from (")
+		p.node(q, p.root)
+		q.Add(") as ", rowName)
+	}
+	p.explain(pl)
+	pl.sql, pl.params = q.String(), q.Params
+	return pl, nil
+}
+
+func (p *planner) csv() bool { return p.r.media == mediaCSV && p.r.method != "HEAD" }
+
+// negotiate refuses what can't be answered as asked for.
+func (p *planner) negotiate(pl *plan) error {
+	if p.r.media == mediaNone {
+		return noMediaType(p.r.accepted)
+	}
+	pl.applied.hasMax = p.r.prefs.hasMax
+	return nil
+}
+
+// answer writes the columns that every statement gives: body, number of rows,
+// and what functions said of headers and status.
+func (p *planner) answer(q *query.SQL, pl *plan, count string) {
+	if p.r.method == "HEAD" {
+		q.Add("''")
+	} else {
+		q.Add(rowsAs(pl.media))
+	}
+	q.Add(", ", count, gucs)
+}
+
+// rowsAs aggregates the rows called rowName into a body.
+func rowsAs(m media) string {
+	switch m {
+	case mediaSingle:
+		return "coalesce(json_agg(" + rowName + ")->0, 'null')"
+	case mediaSingleStripped:
+		return "coalesce(json_strip_nulls(json_agg(" + rowName + ")->0), 'null')"
+	case mediaArrayStripped:
+		return "coalesce(json_strip_nulls(json_agg(" + rowName + ")), '[]')"
+	case mediaGeoJSON:
+		return "json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(ST_AsGeoJSON(" + rowName + ")::json), '[]'))"
+	case mediaCSV:
+		// A row's text in brackets is a CSV line, quoting included.
+		const line = rowName + "::text"
+		return "(select coalesce(string_agg(k, ','), '') from (select json_object_keys(row_to_json(h)) as k from (select * from " +
+			sourceName + " limit 1) as h) as header)" +
+			` || E'\n' || coalesce(string_agg(substring(` + line + ", 2, length(" + line + `) - 2), E'\n'), '')`
+	}
+	return "coalesce(json_agg(" + rowName + "), '[]')"
+}
+
+// total adds the number of all rows, if it was asked for: the page's own number
+// when nothing cuts the page off.
+func (p *planner) total(q *query.SQL, pl *plan, page string, count func(*query.SQL)) {
+	if c := p.r.prefs.count; c != countExact && c != countEstimated {
+		return
+	}
+	pl.total = nextColumn
+	if p.root.limit == nil && p.root.offset == nil {
+		q.Add(", ", page)
+		return
+	}
+	q.Add(", (select count(*) from (")
+	count(q)
+	if p.r.prefs.count == countEstimated && p.cfg.MaxRows > 0 {
+		q.Add(" limit ", strconv.FormatInt(p.cfg.MaxRows+1, 10))
+	}
+	q.Add(") as _fx_count)")
+}
+
+// explain plans the statement that asks the planner for an estimate.
+func (p *planner) explain(pl *plan) {
+	if c := p.r.prefs.count; c != countPlanned && c != countEstimated {
+		return
+	}
+	q := new(query.SQL)
+	q.Add("explain (format json) ")
+	p.countRows(q)
+	pl.explain = &explain{q.String(), q.Params}
+}
+
+// countRows selects the root's rows, all of them and nothing of them.
+func (p *planner) countRows(q *query.SQL) { p.exists(q, p.root) }
+
+// exists selects n's rows as they would be counted. Inner embeds count as
+// conditions: joining them could multiply rows.
+func (p *planner) exists(q *query.SQL, n *node) {
+	q.Add("select 1 from ")
+	n.from(q)
+	and := p.where(q, n, func(q *query.SQL, outer string, has bool) {
+		for _, k := range n.kids {
+			if k.outer == outer {
+				if !has {
+					q.Add("not ")
+				}
+				q.Add("exists (")
+				p.exists(q, k)
+				q.Add(")")
+			}
+		}
+	})
+	for _, k := range n.kids {
+		if k.inner {
+			q.Add(and, "exists (")
+			p.exists(q, k)
+			q.Add(")")
+			and = " and "
+		}
+	}
+}
+
+// where writes the conditions of n and of the link to its parent; it gives the
+// word for one more.
+func (p *planner) where(q *query.SQL, n *node, test query.EmbedTest) string {
+	q.Where(n.alias, n.where, test)
+	word := " where "
+	if len(n.where) > 0 {
+		word = " and "
+	}
+	if n.link == nil || n.link.Function != nil {
+		return word
+	}
+	parent := n.parentAlias()
+	pairs := n.link.Pairs
+	if j := n.link.Junction; j != nil {
+		for _, pr := range j.TargetPairs {
+			q.Add(word).Column(n.junctionAlias(), pr.Origin).Add(" = ").Column(n.alias, pr.Target)
+			word = " and "
+		}
+		for _, pr := range j.OriginPairs {
+			q.Add(word).Column(n.junctionAlias(), pr.Origin).Add(" = ").Column(parent, pr.Target)
+			word = " and "
+		}
+		return word
+	}
+	for _, pr := range pairs {
+		q.Add(word).Column(n.alias, pr.Target).Add(" = ").Column(parent, pr.Origin)
+		word = " and "
+	}
+	return word
+}
+
+// parentAlias is what the parent is called; a root goes by its name, an embed by
+// its name and depth.
+func (n *node) parentAlias() string {
+	if n.depth > 1 {
+		return n.link.Origin.Name + "_" + strconv.Itoa(n.depth-1)
+	}
+	return n.link.Origin.Name
+}
+
+func (n *node) junctionAlias() string {
+	return n.link.Junction.Relation.Name + "_j" + strconv.Itoa(n.depth)
+}
+
+// from writes where n's rows come from.
+func (n *node) from(q *query.SQL) {
+	switch {
+	case n.source.from != nil:
+		n.source.from(q)
+		return
+	case n.link != nil && n.link.Function != nil:
+		// The cast chooses among overloads: a row of a subquery has no type.
+		f, o := n.link.Function, n.link.Origin
+		q.Ident(f.Schema).Add(".").Ident(f.Name).Add("(").Ident(n.parentAlias()).Add("::").
+			Ident(o.Schema).Add(".").Ident(o.Name).Add(")")
+	default:
+		q.Ident(n.source.schema).Add(".").Ident(n.source.name)
+	}
+	if n.alias != n.source.name || n.link != nil {
+		q.Add(" as ").Ident(n.alias)
+	}
+	if n.link != nil && n.link.Junction != nil {
+		j := n.link.Junction.Relation
+		q.Add(", ").Ident(j.Schema).Add(".").Ident(j.Name).Add(" as ").Ident(n.junctionAlias())
+	}
+}
+
+// node writes the query for n and, within it, its embeds.
+func (p *planner) node(q *query.SQL, n *node) {
+	q.Add("select ")
+	group := p.list(q, n)
+	q.Add(" from ")
+	n.from(q)
+	for _, k := range n.kids {
+		if k.lateral() {
+			p.join(q, k)
+		}
+	}
+	p.where(q, n, func(q *query.SQL, outer string, has bool) {
+		q.Ident(outer)
+		if !n.byOuter(outer).link.ToOne() {
+			q.Add(".", embedName)
+		}
+		if has {
+			q.Add(" is distinct from null")
+		} else {
+			q.Add(" is not distinct from null")
+		}
+	})
+	for i, g := range group {
+		q.Add([...]string{" group by ", ", "}[min(i, 1)], strconv.Itoa(g))
+	}
+	q.Order(n.alias, n.order, func(outer string) string { return outer })
+	if n.limit != nil {
+		q.Add(" limit ").Param(*n.limit)
+	}
+	if n.offset != nil {
+		q.Add(" offset ").Param(*n.offset)
+	}
+}
+
+func (n *node) byOuter(outer string) *node {
+	for _, k := range n.kids {
+		if k.outer == outer {
+			return k
+		}
+	}
+	return nil
+}
+
+// list writes what n selects; it gives the numbers of the columns to group by,
+// which are all but the aggregates, if there are any.
+func (p *planner) list(q *query.SQL, n *node) (group []int) {
+	column := 0
+	add := func(grouped bool) {
+		if column++; grouped && n.aggregates() {
+			group = append(group, column)
+		}
+	}
+	comma := func() {
+		if column > 0 {
+			q.Add(", ")
+		}
+	}
+	for i := range n.items {
+		comma()
+		q.Item(n.alias, &n.items[i])
+		add(n.items[i].Agg == query.NoAggregate)
+	}
+	for _, k := range n.kids {
+		switch {
+		case k.spread:
+			for _, name := range k.columns() {
+				comma()
+				q.Column(k.outer, name)
+				add(true)
+			}
+		case !k.empty():
+			comma()
+			p.embedValue(q, k)
+			if n.aggregates() {
+				q.Add("::jsonb") // json can't be grouped by
+			}
+			q.Add(" as ").Ident(k.label)
+			add(true)
+		}
+	}
+	if column == 0 && len(n.kids) == 0 {
+		q.Column(n.alias, "*")
+	}
+	return group
+}
+
+// columns are the names of what a spread gives to its parent.
+func (n *node) columns() []string {
+	var names []string
+	for i := range n.items {
+		it := &n.items[i]
+		switch {
+		case it.Alias != "":
+			names = append(names, it.Alias)
+		case it.Agg != query.NoAggregate:
+			names = append(names, it.Agg.String())
+		default:
+			names = append(names, it.Field.Name)
+		}
+	}
+	for _, k := range n.kids {
+		switch {
+		case k.spread:
+			names = append(names, k.columns()...)
+		case !k.empty():
+			names = append(names, k.label)
+		}
+	}
+	return names
+}
+
+// empty tells an embed that selects nothing at all: it only joins.
+func (n *node) empty() bool {
+	if len(n.items) > 0 {
+		return false
+	}
+	for _, k := range n.kids {
+		if !k.empty() {
+			return false
+		}
+	}
+	return true
+}
+
+// lateral tells embeds that must be joined. The others are subqueries of the
+// select list, which Postgres leaves out for rows that a limit cuts off. One row
+// is sure only for a table's key; a view may repeat it.
+func (n *node) lateral() bool {
+	return n.inner || n.joined || n.spread ||
+		n.link.ToOne() && (n.link.Function != nil || n.link.Target.IsView()) && !n.empty()
+}
+
+func (p *planner) embedValue(q *query.SQL, k *node) {
+	toOne := k.link.ToOne()
+	switch {
+	case k.lateral() && toOne:
+		q.Add("row_to_json(").Ident(k.outer).Add(".*)")
+	case k.lateral():
+		q.Add("coalesce(").Ident(k.outer).Add(".", embedName, ", '[]')")
+	case toOne:
+		q.Add("(select row_to_json(", rowName, ") from (")
+		p.node(q, k)
+		q.Add(") as ", rowName, ")")
+	default:
+		q.Add("coalesce((select json_agg(", rowName, ") from (")
+		p.node(q, k)
+		q.Add(") as ", rowName, "), '[]')")
+	}
+}
+
+// join writes an embed as a join.
+func (p *planner) join(q *query.SQL, k *node) {
+	if k.inner {
+		q.Add(" join lateral (")
+	} else {
+		q.Add(" left join lateral (")
+	}
+	if k.link.ToOne() {
+		p.node(q, k)
+		q.Add(") as ").Ident(k.outer).Add(" on true")
+		return
+	}
+	q.Add("select json_agg(", rowName, ") as ", embedName, " from (")
+	p.node(q, k)
+	q.Add(") as ", rowName, ") as ").Ident(k.outer)
+	if k.inner {
+		q.Add(" on ").Ident(k.outer).Add(".", embedName, " is not null")
+	} else {
+		q.Add(" on true")
+	}
+}

@@ -1,0 +1,75 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fluxbase/fluxbase/proxy/catalog"
+)
+
+// Config is how tables and functions are served; the names are PostgREST's.
+type Config struct {
+	Prefix            string   `envconfig:"FLUXBASE_REST_PREFIX" default:"/rest/v1" desc:"Path below which tables and functions are. / takes PostgREST's own place."`
+	Schemas           []string `envconfig:"FLUXBASE_REST_DB_SCHEMAS" default:"public" desc:"Schemas that are exposed, comma separated; the first is the default, others are chosen by Accept-Profile and Content-Profile."`
+	ExtraSearchPath   []string `envconfig:"FLUXBASE_REST_DB_EXTRA_SEARCH_PATH" default:"public,extensions" desc:"Schemas that come after the exposed one in search_path, for functions and types of extensions."`
+	MaxRows           int64    `envconfig:"FLUXBASE_REST_DB_MAX_ROWS" default:"0" desc:"Most rows of a read or of each embed; 0 sets no bound. Set it on a public API: one request can't then fetch a whole table."`
+	AggregatesEnabled bool     `envconfig:"FLUXBASE_REST_DB_AGGREGATES_ENABLED" default:"false" desc:"Allow count(), sum() and the like in select. Off by default, because a client can make them read whole tables."`
+	PreRequest        string   `envconfig:"FLUXBASE_REST_DB_PRE_REQUEST" desc:"Function, as SCHEMA.NAME, that is called in each request's transaction before its statement; it may raise to refuse."`
+	TxEnd             string   `envconfig:"FLUXBASE_REST_DB_TX_END" default:"commit" desc:"How transactions end: commit, commit-allow-override, rollback or rollback-allow-override. The overrides let Prefer: tx= choose; meant for tests."`
+	LegacyTargetNames bool     `envconfig:"FLUXBASE_REST_URL_USE_LEGACY_TARGET_NAMES" default:"true" desc:"Let filters name an embedded table although it has an alias, as clients written for PostgREST before 16 do."`
+	PlanCacheEntries  int      `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones."`
+}
+
+var txEnds = []string{"commit", "commit-allow-override", "rollback", "rollback-allow-override"}
+
+// Check applies defaults and reports what is wrong with the rest.
+func (c *Config) Check() error {
+	var errs []error
+	if c.Prefix != "/" {
+		c.Prefix = "/" + strings.Trim(c.Prefix, "/")
+	}
+	c.Schemas = names(c.Schemas)
+	c.ExtraSearchPath = names(c.ExtraSearchPath)
+	if len(c.Schemas) == 0 {
+		errs = append(errs, errors.New("FLUXBASE_REST_DB_SCHEMAS is empty: name at least one schema, for example public"))
+	}
+	for _, s := range c.Schemas {
+		if s == "pg_catalog" || s == "information_schema" {
+			errs = append(errs, fmt.Errorf("FLUXBASE_REST_DB_SCHEMAS names %s: the system's own schemas can't be exposed; make views in a schema of your own", s))
+		}
+	}
+	if c.MaxRows < 0 {
+		errs = append(errs, fmt.Errorf("FLUXBASE_REST_DB_MAX_ROWS is %d: give a positive number, or 0 for no bound", c.MaxRows))
+	}
+	if c.TxEnd == "" {
+		c.TxEnd = txEnds[0]
+	}
+	if !slices.Contains(txEnds, c.TxEnd) {
+		errs = append(errs, fmt.Errorf("FLUXBASE_REST_DB_TX_END is %q: choose one of %s", c.TxEnd, strings.Join(txEnds, ", ")))
+	}
+	if c.PlanCacheEntries <= 0 {
+		c.PlanCacheEntries = 2000
+	}
+	return errors.Join(errs...)
+}
+
+// names drops the empty ones and the space around the others.
+func names(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Catalog is what the catalogue must hold for this configuration.
+func (c *Config) Catalog() catalog.Config {
+	return catalog.Config{Schemas: c.Schemas, ExtraSearchPath: c.ExtraSearchPath}
+}
+
+func (c *Config) rollsBack() bool      { return strings.HasPrefix(c.TxEnd, "rollback") }
+func (c *Config) allowsOverride() bool { return strings.HasSuffix(c.TxEnd, "allow-override") }

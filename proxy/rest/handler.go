@@ -1,0 +1,408 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/query"
+	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+// Deps is what a Handler works with.
+type Deps struct {
+	// Anon runs requests, as a login that may become the roles of tokens.
+	Anon *pg.DB
+	// Service runs those of service_role; without it Anon does.
+	Service *pg.DB
+	Tokens  *token.Verifier
+	Catalog *catalog.Store
+	// Registerer takes the metrics of the plan cache.
+	Registerer prometheus.Registerer
+	Log        *slog.Logger
+}
+
+// Handler answers everything below the prefix.
+type Handler struct {
+	cfg     Config
+	deps    Deps
+	plans   *planCache
+	base    string // prefix of what Location shows
+	paths   map[string]string
+	anon    string // role
+	before  []pg.Statement
+	pending sync.Pool // of *request
+}
+
+const serviceRole = "service_role"
+
+// New makes a Handler. cfg must have passed Check.
+func New(cfg Config, deps Deps) (*Handler, error) {
+	h := &Handler{
+		cfg: cfg, deps: deps,
+		plans: newPlanCache(cfg.PlanCacheEntries, deps.Registerer),
+		base:  strings.TrimSuffix(cfg.Prefix, "/") + "/",
+		paths: make(map[string]string, len(cfg.Schemas)),
+	}
+	for _, s := range cfg.Schemas {
+		h.paths[s] = searchPath(s, cfg.ExtraSearchPath)
+	}
+	if caller, err := deps.Tokens.Anonymous(); err == nil {
+		h.anon = caller.Role
+	}
+	if cfg.PreRequest != "" {
+		schema, name, ok := strings.Cut(cfg.PreRequest, ".")
+		if !ok {
+			schema, name = cfg.Schemas[0], schema
+		}
+		h.before = []pg.Statement{{SQL: "select " + query.Ident(schema) + "." + query.Ident(name) + "()"}}
+	}
+	h.pending.New = func() any { return new(request) }
+	return h, nil
+}
+
+func searchPath(schema string, extra []string) string {
+	list := []string{query.Ident(schema)}
+	for _, s := range extra {
+		if id := query.Ident(s); !slices.Contains(list, id) {
+			list = append(list, id)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// Serve answers one request. Its errors are *web.Error.
+func (h *Handler) Serve(w *web.Response, hr *http.Request) error {
+	head := w.Header()
+	head["Vary"] = append(head["Vary"], "Accept, Prefer, Range")
+	err := h.serve(w, hr)
+	if err == nil {
+		return nil
+	}
+	e := *web.AsError(err)
+	header := e.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Proxy-Status", "Fluxbase; error="+e.Code)
+	e.Header = header
+	return &e
+}
+
+func (h *Handler) serve(w *web.Response, hr *http.Request) error {
+	caller, err := h.deps.Tokens.Caller(hr.Header)
+	if err != nil {
+		return err
+	}
+	w.Role = caller.Role
+	r := h.pending.Get().(*request)
+	defer h.pending.Put(r)
+	r.reset(&h.cfg)
+	if err := r.parse(hr); err != nil {
+		return err
+	}
+	pl, cat, err := h.plan(hr.Context(), r)
+	if err != nil {
+		return err
+	}
+	if len(r.prefs.unknown) > 0 && r.prefs.handling == handlingStrict {
+		return invalidPreferences(r.prefs.unknown)
+	}
+	if pl.allow != "" {
+		head := w.Header()
+		head.Set("Allow", pl.allow)
+		head.Set("Access-Control-Allow-Origin", "*")
+		head.Set("Content-Length", "0")
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	res, err := h.run(w, hr, r, pl, cat, caller)
+	if err != nil {
+		return err
+	}
+	defer res.raw.Free()
+	return h.respond(w, hr, r, pl, res)
+}
+
+// plan finds or makes the plan of r. A name that is not in the catalogue may be
+// new in the database, so that one is asked afresh before anyone is refused.
+func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog, error) {
+	cat := h.deps.Catalog.Current()
+	key := r.shapeKey()
+	if cat != nil {
+		if pl := h.plans.get(cat.Version, key); pl != nil {
+			return pl, cat, nil
+		}
+	}
+	var pl *plan
+	var err error
+	if cat != nil {
+		pl, err = makePlan(r, cat, &h.cfg)
+	}
+	if cat == nil || isMissing(err) {
+		fresh := h.deps.Catalog.Fresh(ctx)
+		switch {
+		case fresh == nil:
+			return nil, nil, web.CatalogNotLoaded
+		case fresh != cat:
+			cat = fresh
+			pl, err = makePlan(r, cat, &h.cfg)
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	h.plans.put(cat.Version, key, pl)
+	return pl, cat, nil
+}
+
+// isMissing tells errors that a newer catalogue may mend.
+func isMissing(err error) bool {
+	var e *web.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code {
+	case "PGRST200", "PGRST202", "PGRST204", "PGRST205":
+		return true
+	}
+	return false
+}
+
+// result is the answer of Postgres.
+type result struct {
+	raw      *pg.Result
+	body     []byte
+	headers  []byte
+	status   []byte
+	page     int64
+	total    int64 // -1: not known
+	inserted int64
+}
+
+func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, cat *catalog.Catalog, caller pg.Caller) (*result, error) {
+	db := h.deps.Anon
+	if caller.Role == serviceRole && h.deps.Service != nil {
+		db = h.deps.Service
+	}
+	tx := h.transaction(w, hr, r, pl, cat, caller)
+	if check := checkOf(r, pl); check != nil && pl.mode == readWrite {
+		tx.Check = check
+	}
+	raw, err := db.Do(hr.Context(), tx)
+	if err != nil {
+		return nil, h.databaseError(err, caller)
+	}
+	res := readResult(raw, pl)
+	if check := checkOf(r, pl); check != nil && pl.mode == readOnly {
+		if err := check(raw); err != nil {
+			raw.Free()
+			return nil, err
+		}
+	}
+	if pl.explain != nil && r.needsEstimate(res) {
+		n, err := h.estimate(hr.Context(), db, tx, r, pl)
+		if err != nil {
+			raw.Free()
+			return nil, h.databaseError(err, caller)
+		}
+		res.total = max(res.total, n)
+	}
+	return res, nil
+}
+
+// databaseError maps an error of Do.
+func (h *Handler) databaseError(err error, caller pg.Caller) error {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return web.FromPostgres(err, false)
+	}
+	return web.FromPostgres(err, caller.Role == h.anon)
+}
+
+func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl *plan, cat *catalog.Catalog, caller pg.Caller) *pg.Tx {
+	tx := &pg.Tx{
+		Caller: caller, Mode: pl.mode,
+		SearchPath: h.paths[r.schema],
+		Method:     r.method, Path: hr.URL.Path,
+		Headers: headersJSON(hr.Header), Cookies: cookiesJSON(hr),
+		RequestID: w.ID,
+		Before:    h.before,
+		Main:      pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Version: cat.Version},
+		Rollback:  r.prefs.tx == txRollback || h.cfg.rollsBack() && r.prefs.tx != txCommit,
+	}
+	for _, s := range [...]*catalog.Settings{cat.RoleSettings(caller.Role), pl.settings} {
+		if s == nil {
+			continue
+		}
+		tx.Settings = append(tx.Settings, s.List...)
+		if s.Isolation != "" {
+			tx.Isolation = s.Isolation
+		}
+	}
+	if r.prefs.timezone != "" {
+		tx.Settings = append(tx.Settings, pg.Setting{Name: "timezone", Value: r.prefs.timezone})
+	}
+	return tx
+}
+
+// bind gives the values of parameters.
+func (r *request) bind(params []int) [][]byte {
+	args := make([][]byte, len(params))
+	for i, p := range params {
+		switch p {
+		case bodyParam:
+			args[i] = r.bodyArg()
+		case limitParam:
+			args[i] = strconv.AppendInt(nil, r.rows.limit, 10)
+		case offsetParam:
+			args[i] = strconv.AppendInt(nil, r.rows.offset, 10)
+		case maxRowsParam:
+			args[i] = strconv.AppendInt(nil, r.cfg.MaxRows, 10)
+		default:
+			args[i] = []byte(r.values[p])
+		}
+	}
+	return args
+}
+
+// bodyArg is the body as text; bytes are written as Postgres reads them.
+func (r *request) bodyArg() []byte {
+	if r.content != mediaBytes {
+		return r.body
+	}
+	const hex = "0123456789abcdef"
+	b := append(make([]byte, 0, 2+2*len(r.body)), `\x`...)
+	for _, c := range r.body {
+		b = append(b, hex[c>>4], hex[c&15])
+	}
+	return b
+}
+
+// checkOf gives the test that an answer must pass, else the transaction is
+// undone; nil if there is none.
+func checkOf(r *request, pl *plan) func(*pg.Result) error {
+	single := pl.media.single() && r.method != http.MethodPut
+	limited := pl.applied.hasMax && r.prefs.handling == handlingStrict
+	put := r.method == http.MethodPut
+	if !single && !limited && !put {
+		return nil
+	}
+	return func(raw *pg.Result) error {
+		rows := number(raw.Values[pageColumn])
+		switch {
+		case put && rows != 1:
+			return errPutKey
+		case single && rows != 1:
+			return notSingular(rows)
+		case limited && rows > r.prefs.maxAffected:
+			return tooManyAffected(rows)
+		}
+		return nil
+	}
+}
+
+func readResult(raw *pg.Result, pl *plan) *result {
+	v := raw.Values
+	res := &result{
+		raw: raw, body: v[bodyColumn], headers: v[headersColumn], status: v[statusColumn],
+		page: number(v[pageColumn]), total: -1,
+	}
+	if pl.total > 0 {
+		res.total = number(v[pl.total])
+	}
+	if pl.inserted > 0 {
+		res.inserted = number(v[pl.inserted])
+	}
+	return res
+}
+
+// number reads digits of Postgres.
+func number(b []byte) int64 {
+	n, _ := strconv.ParseInt(string(b), 10, 64)
+	return n
+}
+
+// needsEstimate tells whether the planner's guess counts: always if it was asked
+// for, else where the exact count was stopped.
+func (r *request) needsEstimate(res *result) bool {
+	return r.prefs.count == countPlanned || r.cfg.MaxRows == 0 || res.total > r.cfg.MaxRows
+}
+
+// estimate asks the planner for the number of rows.
+func (h *Handler) estimate(ctx context.Context, db *pg.DB, tx *pg.Tx, r *request, pl *plan) (int64, error) {
+	t := *tx
+	t.Check, t.Rollback = nil, false
+	t.Main = pg.Statement{SQL: pl.explain.sql, Args: r.bind(pl.explain.params), Version: tx.Main.Version}
+	raw, err := db.Do(ctx, &t)
+	if err != nil {
+		return 0, err
+	}
+	defer raw.Free()
+	var plans []struct {
+		Plan struct {
+			Rows int64 `json:"Plan Rows"`
+		}
+	}
+	if err := json.Unmarshal(raw.Values[0], &plans); err != nil || len(plans) != 1 {
+		return 0, errors.New("read the planner's estimate")
+	}
+	return plans[0].Plan.Rows, nil
+}
+
+// headersJSON is request.headers: names in lower case, all but the cookies.
+func headersJSON(h http.Header) string {
+	b := make([]byte, 0, 512)
+	b = append(b, '{')
+	for name, values := range h {
+		if name == "Cookie" || len(values) == 0 {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		for i := 0; i < len(name); i++ { // a token: no character needs an escape
+			c := name[i]
+			if c >= 'A' && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			b = append(b, c)
+		}
+		b = append(b, '"', ':')
+		b = appendJSONString(b, strings.Join(values, ","))
+	}
+	return string(append(b, '}'))
+}
+
+// cookiesJSON is request.cookies.
+func cookiesJSON(hr *http.Request) string {
+	if len(hr.Header["Cookie"]) == 0 {
+		return "{}"
+	}
+	b := []byte{'{'}
+	seen := map[string]bool{}
+	for _, c := range hr.Cookies() {
+		if seen[c.Name] {
+			continue
+		}
+		seen[c.Name] = true
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = appendJSONString(append(appendJSONString(b, c.Name), ':'), c.Value)
+	}
+	return string(append(b, '}'))
+}

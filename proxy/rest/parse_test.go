@@ -1,0 +1,183 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+func TestPreferences(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"Prefer": {"return=minimal, count=exact , return=representation", "handling=strict,max-affected=5,timezone=UTC,tx=rollback,foo,resolution=x"}}
+	p := parsePreferences(h, true)
+	if p.returning != returnMinimal || p.count != countExact || p.handling != handlingStrict || !p.hasMax || p.maxAffected != 5 ||
+		p.timezone != "UTC" || p.tx != txRollback || strings.Join(p.unknown, " ") != "foo resolution=x" {
+		t.Errorf("%+v", p)
+	}
+	if got, want := p.applied(p), "return=minimal, count=exact, tx=rollback, handling=strict, timezone=UTC, max-affected=5"; got != want {
+		t.Errorf("applied %q, want %q", got, want)
+	}
+	if p := parsePreferences(h, false); p.tx != 0 {
+		t.Error("tx= counts although the configuration does not allow it")
+	}
+}
+
+func TestAccept(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]media{
+		"":                                       mediaJSON,
+		"*/*":                                    mediaJSON,
+		"application/json; charset=utf-8":        mediaJSON,
+		"text/csv":                               mediaCSV,
+		"text/csv;q=0.1, application/json;q=0.2": mediaJSON,
+		"image/png, text/csv":                    mediaCSV,
+		"text/html,application/xhtml+xml,*/*;q=0.8":             mediaJSON,
+		"ApplicatIon/vnd.PgRsT.object+json":                     mediaSingle,
+		"application/vnd.pgrst.object":                          mediaSingle,
+		`application/vnd.pgrst.object+json; nulls="stripped"`:   mediaSingleStripped,
+		"application/vnd.pgrst.array+json;nulls=stripped;q=0.9": mediaArrayStripped,
+		"application/vnd.pgrst.array+json":                      mediaJSON,
+		"application/json;q=0":                                  mediaNone,
+		"image/png":                                             mediaNone,
+	} {
+		if got, _ := accept(header); got != want {
+			t.Errorf("%q is %d, want %d", header, got, want)
+		}
+	}
+}
+
+func TestRanges(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		query, header string
+		want          span
+		err           *web.Error
+	}{
+		{"", "", allRows, nil},
+		{"limit=5", "", span{0, 5}, nil},
+		{"limit=5&offset=2", "", span{2, 5}, nil},
+		{"offset=2", "", span{2, -1}, nil},
+		{"limit=abc&offset=x", "", allRows, nil},
+		{"limit=0", "0-5", span{0, 0}, nil},
+		{"", "2-5", span{2, 4}, nil},
+		{"", "2-", span{2, -1}, nil},
+		{"", "items=2-5", allRows, nil},
+		{"limit=3", "1-9", span{1, 2}, nil},
+		{"limit=3&offset=1", "0-1", span{1, 1}, nil},
+		{"limit=2", "5-9", span{}, errNegativeLimit},
+		{"", "5-2", span{}, errInvertedRange},
+		{"limit=-1", "", span{}, errNegativeLimit},
+	} {
+		hr := newHTTP("GET", "/clients?"+tt.query, "", "Range: "+tt.header)
+		r, err := parseHTTP(testConfig(t, nil), hr)
+		if tt.err != nil {
+			if !errors.Is(err, tt.err) {
+				t.Errorf("%s %s: %v, want %v", tt.query, tt.header, err, tt.err)
+			}
+			continue
+		}
+		if err != nil || r.rows != tt.want {
+			t.Errorf("%s %s: %+v %v, want %+v", tt.query, tt.header, r.rows, err, tt.want)
+		}
+	}
+}
+
+func TestCanonicalQuery(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"a=1&c=3&b=2&d":              "a=1&b=2&c=3&d=",
+		"select=a,b&id=gt.1&id=lt.5": "id=gt.1,lt.5&select=a%2Cb",
+		"n%61me=eq.x+y%20z%zz&&":     "name=eq.x%20y%20z%25zz",
+	} {
+		if got := string(appendCanonical(nil, in)); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	names := []string{"films", "directors", "roles", "actors", "film_roles"}
+	for in, want := range map[string]string{"film": "films", "role": "roles", "directr": "directors", "FILMS": "films", "nothing": "", "x": ""} {
+		if got, _ := nearest(in, names, 0.75); got != want {
+			t.Errorf("nearest to %s is %q, want %q", in, got, want)
+		}
+	}
+	if near, score := nearest("films", names, 0.75); near != "films" || score != 1 {
+		t.Errorf("%s %f", near, score)
+	}
+}
+
+func TestPlanCache(t *testing.T) {
+	t.Parallel()
+	c := newPlanCache(4, prometheus.NewRegistry())
+	a, b := &plan{sql: "a"}, &plan{sql: "b"}
+	c.put(1, []byte("a"), a)
+	if c.get(1, []byte("a")) != a || c.get(2, []byte("a")) != nil || c.get(1, []byte("b")) != nil {
+		t.Error("a plan is found for another version or shape")
+	}
+	for i := range 100 {
+		c.put(1, []byte{byte(i), 'x'}, b)
+		if c.get(1, []byte("a")) != a {
+			t.Fatal("a plan in constant use was dropped")
+		}
+		if n := len(c.young) + len(c.old); n > 4 {
+			t.Fatalf("%d plans in a cache of 4", n)
+		}
+	}
+	c.put(2, []byte("b"), b)
+	c.put(1, []byte("a"), a) // of an older catalogue: too late
+	if c.get(2, []byte("b")) != b || c.get(2, []byte("a")) != nil {
+		t.Error("the plan of an older catalogue is kept")
+	}
+	c.put(2, make([]byte, maxKey+1), a)
+	if c.get(2, make([]byte, maxKey+1)) != nil {
+		t.Error("a shape that is too long is kept")
+	}
+}
+
+// FuzzRequest sends any query, body and headers through reading and planning:
+// what comes is a plan or the client's error. Requests of one shape must have one
+// statement, or the cache would answer one with another's.
+func FuzzRequest(f *testing.F) {
+	f.Add("GET", "clients", "select=id,name&id=eq.1&order=id.desc&limit=5", "count=exact", "application/json", "")
+	f.Add("GET", "projects", "select=*,clients!inner(name),...tasks(id)&clients.name=like.*a*&or=(id.eq.1,tasks.is.null)", "", "text/csv", "")
+	f.Add("POST", "clients", "columns=id&on_conflict=id", "resolution=merge-duplicates,return=representation", "", `[{"id":1}]`)
+	f.Add("PATCH", "items", "id=in.(1,2)&select=data->>k::int", "return=representation", "", `{"qty":1}`)
+	f.Add("PUT", "clients", "id=eq.1", "", "", `{"id":1}`)
+	f.Add("DELETE", "items", "id=gt.1", "", "", "")
+	f.Add("GET", "rpc/add", "a=1&b=eq.2", "", "", "")
+	f.Add("POST", "rpc/total", "select=x", "count=exact", "", `{"ns":[1]}`)
+	c := storedCatalog(f)
+	cfg := testConfig(f, func(c *Config) { c.AggregatesEnabled, c.MaxRows = true, 100 })
+	var statements sync.Map
+	f.Fuzz(func(t *testing.T, method, path, query, prefer, accepted, body string) {
+		hr := newHTTP("GET", "/x", body, "Prefer: "+prefer, "Accept: "+accepted)
+		hr.Method, hr.URL.Path, hr.URL.RawPath, hr.URL.RawQuery = method, "/rest/v1/"+path, "", query
+		r, err := parseHTTP(cfg, hr)
+		var pl *plan
+		if err == nil {
+			pl, err = makePlan(r, c, cfg)
+		}
+		var e *web.Error
+		switch {
+		case err != nil && (!errors.As(err, &e) || e.Status < 300 || e.Status >= 500):
+			t.Fatalf("%s %s?%s: %v", method, path, query, err)
+		case err == nil && pl.allow == "":
+			if len(r.bind(pl.params)) != len(pl.params) || strings.IndexByte(pl.sql, 0) >= 0 {
+				t.Fatalf("%s %s?%s: %s", method, path, query, pl.sql)
+			}
+			this := fmt.Sprint(pl.sql, pl.params, pl.total, pl.inserted, pl.media, pl.applied)
+			if other, ok := statements.LoadOrStore(string(r.shapeKey()), this); ok && other != this {
+				t.Fatalf("one shape, two plans: %s %s?%s\n%s\n%s", method, path, query, this, other)
+			}
+		}
+	})
+}

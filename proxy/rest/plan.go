@@ -1,0 +1,453 @@
+package rest
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/query"
+)
+
+// plan is what requests of one shape have in common: the statement and how to
+// answer. It never changes once it is made.
+type plan struct {
+	sql string
+	// params tells for $1, $2 … the index of a value, or one of those below.
+	params []int
+	// explain estimates the number of rows, if that was asked for.
+	explain *explain
+	mode    pg.Mode
+	// settings are those of the function that is called.
+	settings *catalog.Settings
+
+	relation string // name, for Content-Location and Location
+	media    media
+	// total and inserted are the columns of the answer with the count of all
+	// rows and with the number of rows that are new; 0 is none.
+	total, inserted int
+	// single tells a result that is one value and not rows.
+	single bool
+	void   bool
+	// applied says which preferences take effect.
+	applied preferences
+	// allow answers OPTIONS.
+	allow string
+}
+
+type explain struct {
+	sql    string
+	params []int
+}
+
+// What a parameter stands for if it is no value of the URL.
+const (
+	bodyParam = -1 - iota
+	limitParam
+	offsetParam
+	maxRowsParam
+)
+
+// planner makes the plan of a request. It does no I/O.
+type planner struct {
+	r       *request
+	catalog *catalog.Catalog
+	cfg     *Config
+	root    *node
+}
+
+// makePlan plans r; an error is the client's.
+func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
+	p := &planner{r: r, catalog: c, cfg: cfg}
+	if r.rpc {
+		return p.call()
+	}
+	rel := c.Relation(r.schema, r.name)
+	if rel == nil {
+		return nil, noRelation(c, r.schema, r.name)
+	}
+	if r.method == http.MethodOptions {
+		return &plan{allow: allowed(rel)}, nil
+	}
+	if err := p.tree(relationSource(rel)); err != nil {
+		return nil, err
+	}
+	if r.reads() {
+		return p.read(rel)
+	}
+	return p.write(rel)
+}
+
+func allowed(rel *catalog.Relation) string {
+	s := "OPTIONS,GET,HEAD"
+	if rel.Insertable {
+		s += ",POST"
+	}
+	if rel.Insertable && rel.Updatable && len(rel.PrimaryKey) > 0 {
+		s += ",PUT"
+	}
+	if rel.Updatable {
+		s += ",PATCH"
+	}
+	if rel.Deletable {
+		s += ",DELETE"
+	}
+	return s
+}
+
+// node is one level of select: the root, or an embed.
+type node struct {
+	source source
+	// alias is what the source is called in the statement.
+	alias string
+	items []query.Item
+	where []query.Node
+	order []query.Term
+	// limit and offset are indexes of values, or limitParam, offsetParam.
+	limit, offset *int
+	kids          []*node
+
+	// Of an embed only:
+	name   string // as select names it
+	label  string // what it is called in the answer
+	outer  string // what its rows are called in the parent's statement
+	link   *catalog.Link
+	inner  bool
+	spread bool
+	// joined tells that the parent's conditions or order need it as a join.
+	joined bool
+	depth  int
+}
+
+// source is where a node's rows come from.
+type source struct {
+	// relation is nil for a function whose rows are no relation's.
+	relation *catalog.Relation
+	schema   string
+	name     string
+	// from is SQL, empty for the relation itself.
+	from func(q *query.SQL)
+}
+
+func relationSource(rel *catalog.Relation) source {
+	return source{relation: rel, schema: rel.Schema, name: rel.Name}
+}
+
+// tree reads all parameters and hangs them up in a tree of nodes.
+func (p *planner) tree(src source) error {
+	p.root = &node{source: src, alias: src.name}
+	items, err := p.selected()
+	if err != nil {
+		return err
+	}
+	for _, step := range []func() error{
+		func() error { return p.addItems(p.root, items) },
+		p.addFilters,
+		p.addOrders,
+		p.addRanges,
+		func() error { return p.finish(p.root) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *planner) param(kind paramKind) *param {
+	for i := range p.r.params {
+		if p.r.params[i].kind == kind {
+			return &p.r.params[i]
+		}
+	}
+	return nil
+}
+
+func (p *planner) selected() ([]query.Item, error) {
+	text := p.param(paramSelect)
+	if text == nil {
+		return []query.Item{{Field: query.Field{Name: "*"}}}, nil
+	}
+	items, err := query.ParseSelect(text.value)
+	return items, parseError(err)
+}
+
+// addItems resolves what select says of n.
+func (p *planner) addItems(n *node, items []query.Item) error {
+	for i := range items {
+		it := &items[i]
+		if it.Embed != nil {
+			kid, err := p.embed(n, it)
+			if err != nil {
+				return err
+			}
+			n.kids = append(n.kids, kid)
+			continue
+		}
+		if it.Agg != query.NoAggregate && !p.cfg.AggregatesEnabled {
+			return errNoAggregates
+		}
+		p.resolveItem(n, it)
+		n.items = append(n.items, *it)
+	}
+	return nil
+}
+
+// resolveItem adds the column's type to a selected field, and the name that a
+// path or a format would lose.
+func (p *planner) resolveItem(n *node, it *query.Item) {
+	f := &it.Field
+	col := n.resolve(f)
+	if col != nil && len(f.Path) == 0 {
+		f.Format = p.catalog.Format(col.Type, "json")
+	}
+	switch {
+	case it.Alias != "" || it.Agg != query.NoAggregate:
+	case len(f.Path) > 0:
+		it.Alias = pathName(f)
+	case f.Format != "":
+		it.Alias = f.Name
+	}
+}
+
+// pathName is the last key of a path, else the column's name.
+func pathName(f *query.Field) string {
+	for i := len(f.Path) - 1; i >= 0; i-- {
+		if !f.Path[i].Index {
+			return f.Path[i].Key
+		}
+	}
+	return f.Name
+}
+
+// resolve looks up the field's column and notes how SQL must treat it. A name
+// that is no column may be a computed field; Postgres knows.
+func (n *node) resolve(f *query.Field) *catalog.Column {
+	var col *catalog.Column
+	if n.source.relation != nil {
+		col = n.source.relation.Column(f.Name)
+	}
+	f.ToJSON = col == nil || col.Base != "json" && col.Base != "jsonb"
+	f.TSVector = col == nil || col.Base == "tsvector"
+	return col
+}
+
+// find goes down the tree along path.
+func (p *planner) find(path query.Path) (*node, error) {
+	n := p.root
+	for _, name := range path {
+		i := slices.IndexFunc(n.kids, func(k *node) bool {
+			return k.label == name && !k.spread || k.name == name && (k.spread || p.cfg.LegacyTargetNames)
+		})
+		if i < 0 {
+			for _, k := range n.kids {
+				if k.name == name {
+					return nil, notEmbeddedByTarget(name, k.label)
+				}
+			}
+			return nil, notEmbedded(name)
+		}
+		n = n.kids[i]
+	}
+	return n, nil
+}
+
+func (p *planner) addFilters() error {
+	for i := range p.r.params {
+		par := &p.r.params[i]
+		var path query.Path
+		var cond query.Node
+		var err error
+		switch par.kind {
+		case paramFilter:
+			path, cond.Field, err = query.ParseKey(par.key)
+			cond.Expr = par.expr
+		case paramAnd, paramOr:
+			path, _, err = query.ParseLogicKey(par.key)
+			cond = par.logic
+		default:
+			continue
+		}
+		if err != nil {
+			return parseError(err)
+		}
+		n, err := p.find(path)
+		if err != nil {
+			return err
+		}
+		p.resolveFilter(n, &cond)
+		n.where = append(n.where, cond)
+	}
+	return nil
+}
+
+func (p *planner) resolveFilter(n *node, cond *query.Node) {
+	for i := range cond.Kids {
+		p.resolveFilter(n, &cond.Kids[i])
+	}
+	if cond.Leaf() {
+		if col := n.resolve(&cond.Field); col != nil && len(cond.Field.Path) == 0 {
+			cond.Field.Parse = p.catalog.Format("text", col.Type)
+		}
+	}
+}
+
+// addOrders takes the first order of each node.
+func (p *planner) addOrders() error {
+	for i := len(p.r.params) - 1; i >= 0; i-- {
+		par := &p.r.params[i]
+		if par.kind != paramOrder {
+			continue
+		}
+		path, err := query.ParseEmbedKey(par.key)
+		if err != nil {
+			return parseError(err)
+		}
+		terms, err := query.ParseOrder(par.value)
+		if err != nil {
+			return parseError(err)
+		}
+		n, err := p.find(path)
+		if err != nil {
+			return err
+		}
+		for j := range terms {
+			if terms[j].Relation == "" {
+				n.resolve(&terms[j].Field)
+			} else {
+				terms[j].Field.ToJSON = false
+			}
+		}
+		n.order = terms
+	}
+	return nil
+}
+
+// addRanges gives the root and the embeds their limits; those of writes have
+// none.
+func (p *planner) addRanges() error {
+	if !p.r.rpc && !p.r.reads() {
+		return nil
+	}
+	limit, offset := limitParam, offsetParam
+	if p.r.rows.limit >= 0 {
+		p.root.limit = &limit
+	}
+	if p.r.rows.offset != 0 {
+		p.root.offset = &offset
+	}
+	for i := range p.r.params {
+		par := &p.r.params[i]
+		if par.kind != paramLimit && par.kind != paramOffset || !par.embedded() {
+			continue
+		}
+		path, err := query.ParseEmbedKey(par.key)
+		if err != nil {
+			return parseError(err)
+		}
+		n, err := p.find(path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case par.slot < 0:
+		case par.kind == paramLimit:
+			n.limit = &par.slot
+		default:
+			n.offset = &par.slot
+		}
+	}
+	return nil
+}
+
+// finish checks what names embeds in conditions and orders, all the way down.
+func (p *planner) finish(n *node) error {
+	for i := range n.where {
+		if err := n.embedTests(&n.where[i]); err != nil {
+			return err
+		}
+	}
+	for i := range n.order {
+		t := &n.order[i]
+		if t.Relation == "" {
+			continue
+		}
+		k := n.kid(t.Relation)
+		switch {
+		case k == nil:
+			return notEmbedded(t.Relation)
+		case !k.link.ToOne():
+			return notToOne(n.source.name, k.label)
+		}
+		t.Relation, k.joined = k.outer, true
+	}
+	n.expandStars(p)
+	for _, k := range n.kids {
+		if err := p.finish(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *node) kid(label string) *node {
+	for _, k := range n.kids {
+		if k.label == label {
+			return k
+		}
+	}
+	return nil
+}
+
+// embedTests turns filters on an embed's name into tests for its rows.
+func (n *node) embedTests(cond *query.Node) error {
+	for i := range cond.Kids {
+		if err := n.embedTests(&cond.Kids[i]); err != nil {
+			return err
+		}
+	}
+	if !cond.Leaf() || len(cond.Field.Path) > 0 {
+		return nil
+	}
+	k := n.kid(cond.Field.Name)
+	if k == nil {
+		return nil
+	}
+	if cond.Expr.Op != query.Is || cond.Expr.Truth != query.Null && cond.Expr.Truth != query.NotNull {
+		return badEmbedFilter(k.label)
+	}
+	cond.Embed, k.joined = k.outer, true
+	return nil
+}
+
+// expandStars names the columns of * where a star would lose a format, or can't
+// be grouped by.
+func (n *node) expandStars(p *planner) {
+	rel := n.source.relation
+	if rel == nil {
+		return
+	}
+	formatted := slices.ContainsFunc(rel.Columns, func(c *catalog.Column) bool {
+		return p.catalog.Format(c.Type, "json") != ""
+	})
+	if !formatted && !n.aggregates() {
+		return
+	}
+	var items []query.Item
+	for _, it := range n.items {
+		if it.Field.Name != "*" || it.Agg != query.NoAggregate {
+			items = append(items, it)
+			continue
+		}
+		for _, c := range rel.Columns {
+			col := query.Item{Field: query.Field{Name: c.Name}}
+			p.resolveItem(n, &col)
+			items = append(items, col)
+		}
+	}
+	n.items = items
+}
+
+func (n *node) aggregates() bool {
+	return slices.ContainsFunc(n.items, func(it query.Item) bool { return it.Agg != query.NoAggregate })
+}

@@ -1,0 +1,256 @@
+package rest
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+// request is what a client asks for, read but not yet understood: names are
+// looked up only when a plan for its shape has to be made.
+type request struct {
+	cfg    *Config
+	method string
+	// rpc tells rpc/name from name.
+	rpc    bool
+	name   string
+	schema string
+	// profiled tells that a header chose the schema.
+	profiled bool
+	prefs    preferences
+	media    media
+	// accepted are the media types asked for when none can be made.
+	accepted []string
+	content  media
+
+	params []param
+	// values of filters, limits of embeds and arguments, in the order of the URL.
+	values []string
+	rows   span
+
+	body  []byte
+	shape bodyShape
+	// columns tells that the parameter of this name is there: keys of the body
+	// may then differ.
+	columns bool
+
+	key []byte // of the plan
+}
+
+// reads tells the methods that can't write.
+func (r *request) reads() bool { return r.method == http.MethodGet || r.method == http.MethodHead }
+
+// reset makes r ready for the next request and keeps its memory.
+func (r *request) reset(cfg *Config) {
+	clear(r.params)
+	clear(r.values)
+	*r = request{cfg: cfg, params: r.params[:0], values: r.values[:0], key: r.key[:0], rows: allRows}
+}
+
+// parse reads all of hr but its token.
+func (r *request) parse(hr *http.Request) error {
+	r.method = hr.Method
+	if err := r.parsePath(hr.URL.EscapedPath()); err != nil {
+		return err
+	}
+	if err := r.parseSchema(hr.Header); err != nil {
+		return err
+	}
+	if err := r.checkMethod(); err != nil {
+		return err
+	}
+	r.prefs = parsePreferences(hr.Header, r.cfg.allowsOverride())
+	r.media, r.accepted = accept(strings.Join(hr.Header["Accept"], ","))
+	if err := r.scan(hr.URL.RawQuery); err != nil {
+		return err
+	}
+	if err := r.narrowRows(hr.Header); err != nil {
+		return err
+	}
+	return r.readBody(hr)
+}
+
+func (r *request) parsePath(path string) error {
+	path, ok := strings.CutPrefix(path, r.cfg.Prefix)
+	if !ok {
+		return errInvalidPath
+	}
+	path = strings.Trim(path, "/")
+	if path == "" {
+		return errRootDisabled
+	}
+	if rest, ok := strings.CutPrefix(path, "rpc/"); ok {
+		r.rpc, path = true, rest
+	}
+	if strings.IndexByte(path, '/') >= 0 {
+		return errInvalidPath
+	}
+	if strings.IndexByte(path, '%') >= 0 {
+		path = string(appendUnescaped(nil, path, false))
+	}
+	if !isText(path) {
+		return badText(path)
+	}
+	r.name = path
+	return nil
+}
+
+// parseSchema chooses the schema (W3C, Content Negotiation by Profile).
+func (r *request) parseSchema(h http.Header) error {
+	header := "Accept-Profile"
+	switch r.method {
+	case http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete:
+		header = "Content-Profile"
+	}
+	list := h[header]
+	if len(list) == 0 {
+		r.schema = r.cfg.Schemas[0]
+		return nil
+	}
+	for _, s := range r.cfg.Schemas {
+		if s == list[0] {
+			r.schema, r.profiled = s, true
+			return nil
+		}
+	}
+	return unknownSchema(list[0], r.cfg.Schemas)
+}
+
+func (r *request) checkMethod() error {
+	switch r.method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions:
+		return nil
+	case http.MethodPatch, http.MethodPut, http.MethodDelete:
+		if !r.rpc {
+			return nil
+		}
+	}
+	return badMethod(r.method, r.rpc)
+}
+
+// readBody reads the body of what has one, and its shape.
+func (r *request) readBody(hr *http.Request) error {
+	if r.method != http.MethodPost && r.method != http.MethodPatch && r.method != http.MethodPut {
+		return nil
+	}
+	for i := range r.params {
+		r.columns = r.columns || r.params[i].kind == paramColumns && r.method != http.MethodPut
+	}
+	var err error
+	if r.body, err = read(hr); err != nil {
+		return err
+	}
+	r.content = mediaJSON
+	header := hr.Header.Get("Content-Type")
+	if header != "" && header != "application/json" {
+		r.content = decodeMedia(header)
+	}
+	switch r.content {
+	case mediaJSON:
+		if r.rpc && len(r.body) == 0 {
+			r.body = []byte("{}")
+		}
+	case mediaCSV:
+		r.body, err = csvToJSON(r.body)
+	case mediaForm:
+		r.body, err = formToJSON(r.body)
+	case mediaText, mediaXML, mediaBytes:
+		if r.rpc {
+			return nil
+		}
+		fallthrough
+	default:
+		mime, _, _ := strings.Cut(header, ";")
+		return invalidBody("Content-Type not acceptable: " + strings.TrimSpace(mime))
+	}
+	if err != nil {
+		return err
+	}
+	return r.readShape()
+}
+
+func (r *request) readShape() (err error) {
+	r.shape, err = scanJSON(r.body)
+	if r.columns {
+		// Which columns there are is known, so the body can be as it is: Postgres
+		// says what is wrong with it.
+		if errors.Is(err, errJSON) {
+			err = nil
+		}
+		r.shape.keys = nil
+		return err
+	}
+	if err == nil && r.shape.ragged {
+		err = errKeys
+	}
+	return err
+}
+
+// read takes a whole body into memory; how large it may be, the server's
+// middleware has set.
+func read(hr *http.Request) ([]byte, error) {
+	if hr.Body == nil || hr.Body == http.NoBody {
+		return nil, nil
+	}
+	var b []byte
+	var err error
+	if n := hr.ContentLength; n > 0 && n <= 1<<20 {
+		b = make([]byte, n)
+		_, err = io.ReadFull(hr.Body, b)
+	} else {
+		b, err = io.ReadAll(hr.Body)
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil:
+		return b, nil
+	case errors.As(err, &tooLarge):
+		return nil, web.BodyTooLarge(tooLarge.Limit).Because(err)
+	}
+	return nil, invalidBody("the body ended too early").Because(err)
+}
+
+// shapeKey writes what all requests of r's shape have in common.
+func (r *request) shapeKey() []byte {
+	b := append(r.key[:0], r.method...)
+	flags := byte('0')
+	for i, set := range [...]bool{
+		r.rpc, r.rows.limit >= 0, r.rows.offset != 0, r.shape.array, r.shape.other, r.prefs.hasMax,
+	} {
+		if set {
+			flags |= 1 << i
+		}
+	}
+	p := &r.prefs
+	b = append(b, 0, flags, byte(r.media), byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
+	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
+	for _, k := range r.shape.keys {
+		b = append(append(b, k...), 0)
+	}
+	for i := range r.params {
+		b = r.params[i].appendShape(append(b, 0))
+	}
+	r.key = b
+	return b
+}
+
+func (p *param) appendShape(b []byte) []byte {
+	b = append(append(append(b, byte(p.kind)), p.key...), 0)
+	switch p.kind {
+	case paramSelect, paramColumns, paramOnConflict, paramOrder:
+		b = append(b, p.value...)
+	case paramLimit, paramOffset:
+		if p.embedded() && p.slot < 0 {
+			b = append(b, '-')
+		}
+	case paramAnd, paramOr:
+		b = p.logic.AppendShape(b)
+	case paramFilter:
+		b = p.expr.AppendShape(b)
+	case paramArg:
+	}
+	return b
+}

@@ -1,0 +1,374 @@
+package rest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/query"
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+// scalarName is what the value of a function is called in the statement.
+const scalarName = "_fx_scalar"
+
+// call plans a function.
+func (p *planner) call() (*plan, error) {
+	names, err := p.argumentNames()
+	if err != nil {
+		return nil, err
+	}
+	f, err := p.findFunction(names)
+	if err != nil {
+		return nil, err
+	}
+	if p.r.method == http.MethodOptions {
+		if f.Volatility == catalog.Volatile {
+			return &plan{allow: "OPTIONS,POST"}, nil
+		}
+		return &plan{allow: "OPTIONS,GET,HEAD,POST"}, nil
+	}
+	src := source{schema: f.Schema, name: f.Name, from: func(q *query.SQL) { p.callFrom(q, f, names) }}
+	if f.Returns.Composite {
+		if rel := p.catalog.Relation(f.Returns.Schema, f.Returns.Name); rel != nil {
+			src.relation, src.name = rel, rel.Name
+		}
+	}
+	if err := p.tree(src); err != nil {
+		return nil, err
+	}
+	pl := &plan{
+		mode: readWrite, relation: f.Name, media: p.r.media, settings: f.Settings,
+		void: f.Returns.Void(), single: f.Returns.Scalar() || !f.Returns.Set,
+	}
+	if p.r.reads() || f.Volatility != catalog.Volatile {
+		pl.mode = readOnly
+	}
+	if err := p.negotiate(pl); err != nil {
+		return nil, err
+	}
+	if !f.Returns.Set && p.r.prefs.hasMax && p.r.prefs.handling == handlingStrict {
+		return nil, errSingleFunction
+	}
+	p.callStatement(pl, f)
+	return pl, nil
+}
+
+// argumentNames are the arguments of the URL, or the keys of the body.
+func (p *planner) argumentNames() ([]string, error) {
+	if !p.r.reads() && p.r.method != http.MethodOptions {
+		if par := p.param(paramColumns); par != nil {
+			names, err := query.ParseColumns("columns", par.value)
+			return names, parseError(err)
+		}
+		return p.r.shape.keys, nil
+	}
+	var names []string
+	for i := range p.r.params {
+		if p.r.params[i].kind != paramArg {
+			continue
+		}
+		_, field, err := query.ParseKey(p.r.params[i].key)
+		if err != nil {
+			return nil, parseError(err)
+		}
+		if !slices.Contains(names, field.Name) {
+			names = append(names, field.Name)
+		}
+	}
+	return names, nil
+}
+
+// findFunction chooses among the overloads: by names, or, if none fits, one with
+// a single unnamed parameter for the body as it is.
+func (p *planner) findFunction(names []string) (*catalog.Function, error) {
+	post := p.r.method == http.MethodPost
+	overloads := p.catalog.Functions(p.r.schema, p.r.name)
+	var named, whole []*catalog.Function
+	for _, f := range overloads {
+		switch {
+		case takes(f, names) && !(len(f.Params) == 0 && post && p.rawBody()):
+			named = append(named, f)
+		case post && p.takesBody(f):
+			whole = append(whole, f)
+		}
+	}
+	if len(named) == 0 {
+		named = whole
+	}
+	switch len(named) {
+	case 0:
+		return nil, p.noFunction(names, overloads)
+	case 1:
+		return named[0], nil
+	}
+	return nil, ambiguousFunction(named)
+}
+
+// rawBody tells bodies that are one value and hold no names.
+func (p *planner) rawBody() bool {
+	return p.r.content == mediaText || p.r.content == mediaXML || p.r.content == mediaBytes
+}
+
+// takes tells whether f can be called with exactly these names.
+func takes(f *catalog.Function, names []string) bool {
+	known := 0
+	for i := range f.Params {
+		given := slices.Contains(names, f.Params[i].Name)
+		switch {
+		case given:
+			known++
+		case f.Params[i].Required:
+			return false
+		}
+	}
+	return known == len(names)
+}
+
+// takesBody tells whether f's one parameter has no name and the body's type.
+func (p *planner) takesBody(f *catalog.Function) bool {
+	if len(f.Params) != 1 || f.Params[0].Name != "" {
+		return false
+	}
+	switch f.Params[0].Type {
+	case "json", "jsonb":
+		return p.r.content == mediaJSON
+	case "text":
+		return p.r.content == mediaText
+	case "xml":
+		return p.r.content == mediaXML
+	case "bytea":
+		return p.r.content == mediaBytes
+	}
+	return false
+}
+
+// callFrom writes the from item of a call: the arguments of a body come from a
+// record of the parameters' own types.
+func (p *planner) callFrom(q *query.SQL, f *catalog.Function, names []string) {
+	params := slices.DeleteFunc(slices.Clone(f.Params), func(a catalog.Param) bool {
+		return a.Name != "" && !slices.Contains(names, a.Name)
+	})
+	fromBody := p.r.method == http.MethodPost && len(params) > 0 && params[0].Name != ""
+	if fromBody {
+		p.argumentRecord(q, params)
+		q.Add(", lateral ")
+	}
+	scalar := !f.Returns.Composite
+	if scalar && f.Returns.Type == "record" || scalar && !f.Returns.Set {
+		// A record of no known columns can't stand in from.
+		q.Add("(select ")
+	}
+	q.Ident(f.Schema).Add(".").Ident(f.Name).Add("(")
+	for i := range params {
+		if i > 0 {
+			q.Add(", ")
+		}
+		if params[i].Variadic {
+			q.Add("variadic ")
+		}
+		switch {
+		case params[i].Name == "":
+			q.Param(bodyParam).Add("::", params[i].Wide)
+		case fromBody:
+			q.Ident(params[i].Name).Add(" := _fx_args.").Ident(params[i].Name)
+		default:
+			q.Ident(params[i].Name).Add(" := ")
+			p.argument(q, &params[i])
+		}
+	}
+	q.Add(")")
+	switch {
+	case scalar && (f.Returns.Type == "record" || !f.Returns.Set):
+		q.Add(" as ", scalarName, ") as ").Ident(p.root.alias)
+	case scalar:
+		q.Add(" as ").Ident(p.root.alias).Add("(", scalarName, ")")
+	default:
+		q.Add(" as ").Ident(p.root.alias)
+	}
+}
+
+func (p *planner) argumentRecord(q *query.SQL, params []catalog.Param) {
+	rows := ""
+	if p.r.shape.array || p.r.shape.other {
+		rows = "set"
+	}
+	q.Add("(select * from json_to_record", rows, "(")
+	p.bodyParam(q, "json")
+	q.Add(") as _fx_record(")
+	for i := range params {
+		if i > 0 {
+			q.Add(", ")
+		}
+		q.Ident(params[i].Name).Add(" ", params[i].Wide)
+	}
+	q.Add(") limit 1) as _fx_args")
+}
+
+// argument writes the value of a parameter of the URL. Of repeated ones a
+// variadic parameter takes all, any other the last.
+func (p *planner) argument(q *query.SQL, a *catalog.Param) {
+	var slots []int
+	for i := range p.r.params {
+		par := &p.r.params[i]
+		if par.kind != paramArg {
+			continue
+		}
+		if _, field, err := query.ParseKey(par.key); err == nil && field.Name == a.Name {
+			slots = append(slots, par.slot)
+		}
+	}
+	if !a.Variadic {
+		q.Param(slots[len(slots)-1]).Add("::", a.Wide)
+		return
+	}
+	q.Add("array[")
+	for i, s := range slots {
+		if i > 0 {
+			q.Add(", ")
+		}
+		q.Param(s)
+	}
+	q.Add("]::text[]::", a.Wide)
+}
+
+// callStatement writes the statement around the rows of the call.
+func (p *planner) callStatement(pl *plan, f *catalog.Function) {
+	q := new(query.SQL)
+	count := "count(*)"
+	if pl.single {
+		count = "1"
+	}
+	// A count apart from the page, and the CSV's header, need the rows twice; the
+	// function is called once.
+	exact := p.r.prefs.count == countExact || p.r.prefs.count == countEstimated
+	twice := exact && (p.root.limit != nil || p.root.offset != nil) && !pl.single
+	if twice {
+		call, alias := p.root.source.from, p.root.alias
+		q.Add("with _fx_call as materialized (select ").Ident(alias).Add(".* from ")
+		call(q)
+		q.Add(") ")
+		p.root.source.from = func(q *query.SQL) { q.Add("_fx_call as ").Ident(alias) }
+	}
+	if p.csv() {
+		q.Add([...]string{"with ", ", "}[b2i(twice)], sourceName, " as (")
+		p.node(q, p.root)
+		q.Add(") ")
+	}
+	q.Add("select ")
+	switch {
+	case p.r.method == http.MethodHead || pl.void:
+		q.Add("''")
+	default:
+		q.Add(callBody(pl.media, &f.Returns))
+	}
+	q.Add(", ", count, gucs)
+	p.total(q, pl, count, p.countRows)
+	q.Add(" from ")
+	if p.csv() {
+		q.Add(sourceName, " as ", rowName)
+	} else {
+		q.Add("(")
+		p.node(q, p.root)
+		q.Add(") as ", rowName)
+	}
+	pl.sql, pl.params = q.String(), q.Params
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// callBody aggregates what a function gave: an object for one row, a value for
+// a scalar, an array for sets.
+func callBody(m media, ret *catalog.Return) string {
+	row := rowName
+	if !ret.Composite {
+		row += "." + scalarName
+	}
+	if m == mediaCSV || m == mediaGeoJSON || ret.Set && ret.Composite {
+		return rowsAs(m)
+	}
+	value, empty := "json_agg("+row+")", "[]"
+	if !ret.Set || m.single() {
+		value, empty = value+"->0", "null"
+	}
+	if m == mediaSingleStripped || m == mediaArrayStripped {
+		value = "json_strip_nulls(" + value + ")"
+	}
+	return "coalesce(" + value + ", '" + empty + "')"
+}
+
+func ambiguousFunction(list []*catalog.Function) *web.Error {
+	forms := make([]string, len(list))
+	for i, f := range list {
+		params := make([]string, len(f.Params))
+		for j, a := range f.Params {
+			params[j] = a.Name + " => " + a.Type
+		}
+		forms[i] = f.Schema + "." + f.Name + "(" + strings.Join(params, ", ") + ")"
+	}
+	return fail("PGRST203",
+		"Could not choose the best candidate function between: "+strings.Join(forms, ", "), "",
+		"Try renaming the parameters or the function itself in the database so function overloading can be resolved")
+}
+
+func (p *planner) noFunction(names []string, overloads []*catalog.Function) *web.Error {
+	names = slices.Sorted(slices.Values(names))
+	name := p.r.schema + "." + p.r.name
+	post := p.r.method == http.MethodPost
+	message, with := "("+strings.Join(names, ", ")+")", " with parameter "
+	if len(names) > 1 {
+		with = " with parameters "
+	}
+	with += strings.Join(names, ", ")
+	if len(names) == 0 {
+		message, with = " without parameters", " without parameters"
+	}
+	hint := functionHint(p.catalog, p.r.schema, p.r.name, names, overloads)
+	if post {
+		switch p.r.content {
+		case mediaJSON:
+			with += " or with a single unnamed json/jsonb parameter"
+		case mediaText:
+			message, with, hint = "", " with a single unnamed text parameter", ""
+		case mediaXML:
+			message, with, hint = "", " with a single unnamed xml parameter", ""
+		case mediaBytes:
+			message, with, hint = "", " with a single unnamed bytea parameter", ""
+		}
+	}
+	return fail("PGRST202", "Could not find the function "+name+message+" in the schema cache",
+		"Searched for the function "+name+with+", but no matches were found in the schema cache.", hint)
+}
+
+// functionHint proposes a function of a near name, or near parameters of one of
+// that name.
+func functionHint(c *catalog.Catalog, schema, name string, params []string, overloads []*catalog.Function) string {
+	const perhaps = "Perhaps you meant to call the function "
+	if len(overloads) == 0 {
+		if s := c.Schema(schema); s != nil {
+			if near, _ := nearest(name, s.FunctionNames(), 0.75); near != "" {
+				return perhaps + schema + "." + near
+			}
+		}
+		return ""
+	}
+	var forms []string
+	for _, f := range overloads {
+		var names []string
+		for _, a := range f.Params {
+			names = append(names, a.Name)
+		}
+		slices.Sort(names)
+		forms = append(forms, "("+strings.Join(names, ", ")+")")
+	}
+	if near, _ := nearest("("+strings.Join(params, ", ")+")", forms, 0.33); near != "" {
+		return perhaps + schema + "." + name + near
+	}
+	return ""
+}

@@ -1,0 +1,436 @@
+package rest
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/query"
+)
+
+const (
+	readOnly  = pg.ReadOnly
+	readWrite = pg.ReadWrite
+)
+
+// write plans POST, PATCH, PUT and DELETE of a relation.
+func (p *planner) write(rel *catalog.Relation) (*plan, error) {
+	pl := &plan{mode: readWrite, relation: rel.Name, media: p.r.media, applied: p.writeApplied(rel)}
+	q := new(query.SQL)
+	q.Add("with ", sourceName, " as (")
+	var err error
+	switch p.r.method {
+	case http.MethodPost, http.MethodPut:
+		err = p.insert(q, rel)
+	case http.MethodPatch:
+		err = p.update(q, rel)
+	default:
+		p.delete(q, rel)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := p.negotiate(pl); err != nil {
+		return nil, err
+	}
+	q.Add(") select ")
+	p.writeAnswer(q, pl, rel)
+	pl.sql, pl.params = q.String(), q.Params
+	return pl, nil
+}
+
+// writeApplied says which preferences a write takes notice of.
+func (p *planner) writeApplied(rel *catalog.Relation) preferences {
+	asked := &p.r.prefs
+	a := preferences{returning: asked.returning}
+	switch p.r.method {
+	case http.MethodPost:
+		a.missing = asked.missing
+		if len(rel.PrimaryKey) > 0 || p.param(paramOnConflict) != nil {
+			a.resolution = asked.resolution
+		}
+	case http.MethodPatch:
+		a.missing, a.hasMax = asked.missing, asked.hasMax
+	case http.MethodDelete:
+		a.hasMax = asked.hasMax
+	}
+	return a
+}
+
+// writeAnswer selects the answer from the written rows.
+func (p *planner) writeAnswer(q *query.SQL, pl *plan, rel *catalog.Relation) {
+	returning := p.r.prefs.returning
+	switch {
+	case returning == returnRepresentation:
+		p.root.source.from = func(q *query.SQL) {
+			q.Add(sourceName, " as ").Ident(rel.Name)
+		}
+		p.root.where = nil // they chose the rows already
+		q.Add(rowsAs(pl.media), ", count(*)", gucs)
+		p.inserted(q, pl)
+		q.Add(" from (")
+		p.node(q, p.root)
+		q.Add(") as ", rowName)
+		return
+	case returning == returnHeaders && p.r.method == http.MethodPost && len(rel.PrimaryKey) > 0:
+		q.Add("case when count(*) = 1 then json_agg(", rowName, ")->0 end, count(*)", gucs)
+	default:
+		q.Add("null, count(*)", gucs)
+	}
+	p.inserted(q, pl)
+	q.Add(" from ", sourceName, " as ", rowName)
+}
+
+// insertedGUC counts rows that were not there before: one up for each row that
+// an upsert tries, one down for each that it updates. A system column would tell
+// as well, but neither through views nor in partitioned tables.
+const insertedGUC = "request.inserted"
+
+func (p *planner) inserted(q *query.SQL, pl *plan) {
+	if p.upserts() {
+		pl.inserted = nextColumn
+		q.Add(", nullif(current_setting('", insertedGUC, "', true), '')")
+	}
+}
+
+// upserts tells writes whose answer depends on which rows are new.
+func (p *planner) upserts() bool {
+	return p.r.method == http.MethodPut ||
+		p.r.method == http.MethodPost && p.r.prefs.resolution == mergeDuplicates
+}
+
+func countInserted(step, result string) string {
+	return "set_config('" + insertedGUC + "', (coalesce(nullif(current_setting('" + insertedGUC +
+		"', true), '')::int, 0) " + step + ")::text, true) <> '" + result + "'"
+}
+
+// bodyColumns are the columns that the body fills.
+func (p *planner) bodyColumns(rel *catalog.Relation) ([]*catalog.Column, error) {
+	keys := p.r.shape.keys
+	if par := p.param(paramColumns); par != nil && p.r.columns {
+		var err error
+		if keys, err = query.ParseColumns("columns", par.value); err != nil {
+			return nil, parseError(err)
+		}
+	}
+	cols := make([]*catalog.Column, 0, len(keys))
+	for _, k := range keys {
+		c := rel.Column(k)
+		if c == nil {
+			return nil, unknownColumn(rel.Name, k)
+		}
+		if !slices.Contains(cols, c) {
+			cols = append(cols, c)
+		}
+	}
+	return cols, nil
+}
+
+// body writes a from item called _fx_body, with a row for each object of the
+// body.
+func (p *planner) body(q *query.SQL, cols []*catalog.Column, oneRow bool) {
+	shape := &p.r.shape
+	defaults := p.r.prefs.missing == missingDefault
+	kind, rows := "json", ""
+	if defaults {
+		kind = "jsonb"
+	}
+	if shape.array || shape.other {
+		rows = "set"
+	}
+	if len(cols) == 0 {
+		if rows == "" {
+			q.Add("(select) as _fx_body")
+			return
+		}
+		q.Add("(select from ", kind, "_array_elements(")
+		p.bodyParam(q, kind)
+		q.Add(")) as _fx_body")
+		return
+	}
+	parsed := slices.ContainsFunc(cols, func(c *catalog.Column) bool { return p.catalog.Format("json", c.Type) != "" })
+	wrapped := parsed || oneRow && rows != ""
+	if wrapped {
+		q.Add("(select ")
+		for i, c := range cols {
+			if i > 0 {
+				q.Add(", ")
+			}
+			if f := p.catalog.Format("json", c.Type); f != "" {
+				q.Add(f, "(").Ident(c.Name).Add(") as ")
+			}
+			q.Ident(c.Name)
+		}
+		q.Add(" from ")
+	}
+	q.Add(kind, "_to_record", rows, "(")
+	if defaults {
+		p.withDefaults(q, cols, rows != "")
+	} else {
+		p.bodyParam(q, kind)
+	}
+	q.Add(") as _fx_body(")
+	for i, c := range cols {
+		if i > 0 {
+			q.Add(", ")
+		}
+		q.Ident(c.Name)
+		if p.catalog.Format("json", c.Type) != "" {
+			q.Add(" json")
+		} else {
+			q.Add(" ", c.Type)
+		}
+	}
+	q.Add(")")
+	if wrapped {
+		if oneRow && rows != "" {
+			q.Add(" limit 1")
+		}
+		q.Add(") as _fx_body")
+	}
+}
+
+// bodyParam writes the body; one that is neither object nor array is an empty
+// array.
+func (p *planner) bodyParam(q *query.SQL, kind string) {
+	if p.r.shape.other {
+		q.Add("'[]'::", kind)
+		return
+	}
+	q.Param(bodyParam).Add("::", kind)
+}
+
+// withDefaults lays each object over one with the columns' defaults.
+func (p *planner) withDefaults(q *query.SQL, cols []*catalog.Column, rows bool) {
+	object := func() {
+		q.Add("jsonb_build_object(")
+		first := true
+		for _, c := range cols {
+			if c.Default == "" {
+				continue
+			}
+			if !first {
+				q.Add(", ")
+			}
+			first = false
+			q.Add(query.Literal(c.Name), ", ", c.Default)
+		}
+		q.Add(")")
+	}
+	if !rows {
+		object()
+		q.Add(" || ")
+		p.bodyParam(q, "jsonb")
+		return
+	}
+	q.Add("(select jsonb_agg(")
+	object()
+	q.Add(" || o) from jsonb_array_elements(")
+	p.bodyParam(q, "jsonb")
+	q.Add(") as o)")
+}
+
+func (p *planner) insert(q *query.SQL, rel *catalog.Relation) error {
+	put := p.r.method == http.MethodPut
+	if put {
+		if err := p.checkPut(rel); err != nil {
+			return err
+		}
+	}
+	cols, err := p.bodyColumns(rel)
+	if err != nil {
+		return err
+	}
+	q.Add("insert into ").Ident(rel.Schema).Add(".").Ident(rel.Name)
+	if len(cols) > 0 {
+		q.Add(" (")
+		identList(q, cols)
+		q.Add(")")
+	}
+	q.Add(" select ")
+	identList(q, cols)
+	q.Add(" from ")
+	p.body(q, cols, false)
+	if p.upserts() {
+		q.Add(" where ", countInserted("+ 1", "0"))
+	}
+	if put {
+		for i := range p.root.where {
+			q.Add(" and ")
+			q.Node("_fx_body", &p.root.where[i], nil)
+		}
+	}
+	if err := p.onConflict(q, rel, cols, put); err != nil {
+		return err
+	}
+	p.returning(q, rel)
+	return nil
+}
+
+func identList(q *query.SQL, cols []*catalog.Column) {
+	for i, c := range cols {
+		if i > 0 {
+			q.Add(", ")
+		}
+		q.Ident(c.Name)
+	}
+}
+
+// checkPut holds a PUT to exactly its primary key, by eq.
+func (p *planner) checkPut(rel *catalog.Relation) error {
+	var names []string
+	for i := range p.root.where {
+		w := &p.root.where[i]
+		if !w.Leaf() || w.Expr.Not || w.Expr.Op != query.Eq || w.Expr.Quant != query.One || len(w.Field.Path) > 0 {
+			return errPutFilters
+		}
+		names = append(names, w.Field.Name)
+	}
+	slices.Sort(names)
+	if len(names) == 0 || !slices.Equal(slices.Compact(names), slices.Sorted(slices.Values(rel.PrimaryKey))) {
+		return errPutFilters
+	}
+	return nil
+}
+
+// onConflict writes what happens to rows that are there already.
+func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalog.Column, put bool) error {
+	resolution, target := p.r.prefs.resolution, rel.PrimaryKey
+	if par := p.param(paramOnConflict); par != nil && !put {
+		var err error
+		if target, err = query.ParseColumns("on_conflict", par.value); err != nil {
+			return parseError(err)
+		}
+	}
+	if put {
+		resolution = mergeDuplicates
+	}
+	if resolution == 0 || len(target) == 0 {
+		return nil
+	}
+	q.Add(" on conflict (")
+	for i, name := range target {
+		if i > 0 {
+			q.Add(", ")
+		}
+		q.Ident(name)
+	}
+	q.Add(")")
+	if resolution == ignoreDuplicates || len(cols) == 0 {
+		q.Add(" do nothing")
+		return nil
+	}
+	q.Add(" do update set ")
+	for i, c := range cols {
+		if i > 0 {
+			q.Add(", ")
+		}
+		q.Ident(c.Name).Add(" = excluded.").Ident(c.Name)
+	}
+	q.Add(" where ", countInserted("- 1", "-1"))
+	return nil
+}
+
+func (p *planner) update(q *query.SQL, rel *catalog.Relation) error {
+	cols, err := p.bodyColumns(rel)
+	if err != nil {
+		return err
+	}
+	if len(cols) == 0 { // an empty object changes nothing
+		q.Add("select ")
+		p.returned(q, rel)
+		q.Add(" from ").Ident(rel.Schema).Add(".").Ident(rel.Name).Add(" where false")
+		return nil
+	}
+	q.Add("update ").Ident(rel.Schema).Add(".").Ident(rel.Name).Add(" set ")
+	for i, c := range cols {
+		if i > 0 {
+			q.Add(", ")
+		}
+		q.Ident(c.Name).Add(" = _fx_body.").Ident(c.Name)
+	}
+	q.Add(" from ")
+	p.body(q, cols, true)
+	q.Where(rel.Name, p.root.where, noEmbeds)
+	p.returning(q, rel)
+	return nil
+}
+
+func (p *planner) delete(q *query.SQL, rel *catalog.Relation) {
+	q.Add("delete from ").Ident(rel.Schema).Add(".").Ident(rel.Name)
+	q.Where(rel.Name, p.root.where, noEmbeds)
+	p.returning(q, rel)
+}
+
+// noEmbeds is for conditions that choose the rows to write: embeds are joined
+// only to what was written.
+func noEmbeds(q *query.SQL, _ string, _ bool) { q.Add("true") }
+
+func (p *planner) returning(q *query.SQL, rel *catalog.Relation) {
+	q.Add(" returning ")
+	p.returned(q, rel)
+}
+
+// returned writes the columns of written rows that the answer needs; nobody has
+// to be allowed to read more.
+func (p *planner) returned(q *query.SQL, rel *catalog.Relation) {
+	names := p.returnedNames(rel)
+	if len(names) == 0 {
+		q.Add("1")
+	}
+	for i, name := range names {
+		if i > 0 {
+			q.Add(", ")
+		}
+		q.Column(rel.Name, name)
+	}
+}
+
+func (p *planner) returnedNames(rel *catalog.Relation) []string {
+	switch p.r.prefs.returning {
+	case returnRepresentation:
+	case returnHeaders:
+		if p.r.method == http.MethodPost {
+			return rel.PrimaryKey
+		}
+		return nil
+	default:
+		return nil
+	}
+	if len(p.root.items) == 0 && len(p.root.kids) == 0 {
+		return []string{"*"}
+	}
+	var names []string
+	add := func(name string) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for i := range p.root.items {
+		add(p.root.items[i].Field.Name)
+	}
+	for _, k := range p.root.kids {
+		switch l := k.link; {
+		case l.Function != nil: // wants the whole row
+			return []string{"*"}
+		case l.Junction != nil:
+			for _, pr := range l.Junction.OriginPairs {
+				add(pr.Target)
+			}
+		default:
+			for _, pr := range l.Pairs {
+				add(pr.Origin)
+			}
+		}
+	}
+	for i := range p.root.order {
+		if p.root.order[i].Relation == "" {
+			add(p.root.order[i].Field.Name)
+		}
+	}
+	if slices.Contains(names, "*") {
+		return []string{"*"}
+	}
+	return names
+}
