@@ -1,0 +1,238 @@
+package tests
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/fluxbase/fluxbase/tests/dbtest"
+)
+
+// A page of the docs is a script: its fenced blocks are run in order, in a folder of
+// their own, by a real shell with the real binary. What stands after the language
+// (not shown to a reader) says how:
+//
+//	sh                 run; every command in it must succeed
+//	sh status=1        run; the last failing command ends with this status
+//	sh background      run until the end of the page; the text that follows is waited for
+//	text               the output of the block before
+//	text browser URL   what a browser shows at URL, which the shell expands first
+//	sql, js, html ...  written to the file that the comment on its first line names
+//
+// In a text … stands for anything within a line, or as a line of its own for any
+// lines. In a command, … is what an earlier output had in its place: 'apikey: …'.
+type fence struct {
+	line       int
+	lang, info string
+	text       string
+}
+
+// fences returns the blocks of a page that say what they are.
+func fences(t *testing.T, path string) []fence {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []fence
+	inside := false
+	number := 0
+	for line := range strings.Lines(string(page)) {
+		number++
+		mark, isFence := strings.CutPrefix(line, "```")
+		switch {
+		case isFence && !inside:
+			lang, info, _ := strings.Cut(strings.TrimSpace(mark), " ")
+			out = append(out, fence{line: number, lang: lang, info: info})
+			inside = true
+		case isFence:
+			inside = false
+		case inside:
+			out[len(out)-1].text += line
+		}
+	}
+	if inside {
+		t.Fatalf("%s: the block of line %d has no end", path, out[len(out)-1].line)
+	}
+	return out
+}
+
+// runPage runs the blocks of a page; env is added to the shell's environment, and
+// each pair of swap replaces what the page says by what this run has.
+func runPage(t *testing.T, path string, env []string, swap ...string) {
+	t.Helper()
+	port, pages := freePort(t), freePort(t)
+	swap = append(swap, "127.0.0.1:8080", "127.0.0.1:"+port, "127.0.0.1:8000", "127.0.0.1:"+pages)
+	s := startShell(t, append(env, "FLUXBASE_SERVER_PORT="+port))
+	serveFolder(t, s.dir, pages)
+	replace := strings.NewReplacer(swap...)
+	var last *ran
+	for _, f := range fences(t, path) {
+		s.where = fmt.Sprintf("%s:%d", path, f.line)
+		f.text = replace.Replace(f.text)
+		switch {
+		case f.lang == "":
+		case f.lang == "sh":
+			last = s.run(f)
+		case f.lang == "text" && strings.HasPrefix(f.info, "browser "):
+			url := s.expand(replace.Replace(strings.TrimPrefix(f.info, "browser ")))
+			s.compare(f.text, browse(t, url))
+		case f.lang == "text" && last != nil:
+			s.expect(f.text, last)
+		case f.lang == "yaml":
+			s.checkWorkflow(f.text)
+			s.write(f.text)
+		case f.lang != "text":
+			s.write(f.text)
+		default:
+			t.Fatalf("%s: a text without a command before it", s.where)
+		}
+	}
+}
+
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	// A reader's `make dev` builds and runs what is built here already.
+	tools := t.TempDir()
+	script := "#!/bin/sh\n[ \"$*\" = dev ] && exec fluxbase dev\n"
+	if err := os.WriteFile(filepath.Join(tools, "make"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	runPage(t, "../README.md", []string{"PATH=" + tools + ":" + os.Getenv("PATH")})
+}
+
+func TestFirstApp(t *testing.T) {
+	t.Parallel()
+	// npm need not ask again for what make test has fetched.
+	runPage(t, "../docs/how-to/first-app.md", []string{"npm_config_prefer_offline=true", "npm_config_update_notifier=false"})
+}
+
+func TestMigrationsInCI(t *testing.T) {
+	t.Parallel()
+	// A server of its own: the page begins where nobody has made our roles yet.
+	db := dbtest.Private(t, dbtest.Options{}).Empty(t)
+	runPage(t, "../docs/how-to/migrations-in-ci.md", nil,
+		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
+}
+
+// sources are the files that a page may name: those that git would keep.
+func sources(t *testing.T) map[string]bool {
+	t.Helper()
+	known := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(path, "../")
+		switch d.Name() {
+		case ".git", ".fluxbase", "node_modules", "dist":
+			return filepath.SkipDir
+		}
+		known[name] = true
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
+
+var (
+	inlineCode = regexp.MustCompile("`([^`\n]+)`")
+	mdLink     = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+	treeLine   = regexp.MustCompile(`^ *(\S+)  `)
+	aPath      = regexp.MustCompile(`^(cmd|proxy|replication|sql|plpgsql|tests|sdk|docs)/[A-Za-z0-9_./-]*$`)
+)
+
+// What a page names must be there: a file in `code`, the target of a link, a line of
+// the README's tree.
+func TestDocsNameWhatExists(t *testing.T) {
+	t.Parallel()
+	known := sources(t)
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	howTo, err := filepath.Glob("../docs/*/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, page := range append(append(pages, howTo...), "../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(path string) {
+			named++
+			if path = strings.TrimSuffix(path, "/"); !known[path] {
+				t.Errorf("%s names %s, which is not there", page, path)
+			}
+		}
+		for _, m := range inlineCode.FindAllStringSubmatch(string(text), -1) {
+			if aPath.MatchString(m[1]) {
+				check(m[1])
+			}
+		}
+		for _, m := range mdLink.FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(m[1], "://") {
+				check(strings.TrimPrefix(filepath.Join(filepath.Dir(page), m[1]), "../"))
+			}
+		}
+		for _, f := range fences(t, page) {
+			if f.info != "tree" {
+				continue
+			}
+			folder := ""
+			for line := range strings.Lines(f.text) {
+				m := treeLine.FindStringSubmatch(line)
+				if m == nil {
+					continue
+				}
+				if line[0] != ' ' {
+					folder = ""
+				}
+				check(folder + m[1])
+				if line[0] != ' ' && strings.HasSuffix(m[1], "/") {
+					folder = m[1]
+				}
+			}
+		}
+	}
+	if named < 40 {
+		t.Errorf("only %d names were found in the docs: does this test still read them?", named)
+	}
+}
+
+// freePort is one that nothing listens on now.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// serveFolder is the static web server that a reader has.
+func serveFolder(t *testing.T, dir, port string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &http.Server{Handler: http.FileServer(http.Dir(dir))}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = web.Serve(l) }()
+	t.Cleanup(func() { _ = web.Close(); <-done })
+}

@@ -1,0 +1,89 @@
+package tests
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/fluxbase/fluxbase/tests/dbtest"
+)
+
+// exec runs statements as the owner of db.
+func exec(t testing.TB, db *dbtest.DB, statements string) {
+	t.Helper()
+	if _, err := db.Conn(t).Exec(t.Context(), statements); err != nil {
+		t.Fatalf("%s: %v", statements, err)
+	}
+}
+
+// relay stands between a client and Postgres and counts how often the client
+// spoke after the server had: round trips.
+type relay struct {
+	url   string
+	count atomic.Int64
+}
+
+func (r *relay) trips() int64 { return r.count.Load() }
+
+func newRelay(t *testing.T, target string) *relay {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := new(relay)
+	server := u.Host
+	u.Host = l.Addr().String()
+	r.url = u.String()
+	var wg sync.WaitGroup
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			upstream, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			var serverSpoke atomic.Bool
+			serverSpoke.Store(true)
+			wg.Go(func() {
+				pipe(upstream, client, func() {
+					if serverSpoke.Swap(false) {
+						r.count.Add(1)
+					}
+				})
+			})
+			wg.Go(func() { pipe(client, upstream, func() { serverSpoke.Store(true) }) })
+		}
+	})
+	return r
+}
+
+// pipe copies until either side closes, then closes both.
+func pipe(to, from net.Conn, spoke func()) {
+	defer to.Close()
+	defer from.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			spoke()
+			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,273 @@
+package tests
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// hostileTexts are those of tests/js/hostile.json, and what JSON can't hold.
+func hostileTexts(t *testing.T) []string {
+	t.Helper()
+	var lists struct{ Closers, Payloads, Whole []string }
+	text, err := os.ReadFile("js/hostile.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &lists); err != nil {
+		t.Fatal(err)
+	}
+	out := append(lists.Whole, "\xff'; drop table notes; --", "a\xc3(", "\xc0\xa7 or 1=1", "\xed\xa0\x80", strings.Repeat("(", 3000), strings.Repeat("a.", 3000))
+	for _, c := range lists.Closers {
+		for _, p := range lists.Payloads {
+			out = append(out, c+p)
+		}
+	}
+	if len(out) < 300 {
+		t.Fatalf("only %d hostile texts", len(out))
+	}
+	return out
+}
+
+// fingerprint sums up every row and every object of a database: what no request of
+// this file may change.
+func fingerprint(t *testing.T, conn *pgx.Conn) map[string]string {
+	t.Helper()
+	queries := map[string]string{
+		"relations": `select format('%s %s %s %s %s %s %s', c.oid, c.relname, c.relkind, c.relowner, c.relacl, c.relrowsecurity, c.reloptions) from pg_class as c`,
+		"columns":   `select format('%s %s %s %s %s', a.attrelid, a.attname, a.atttypid, a.attnotnull, a.attacl) from pg_attribute as a`,
+		"functions": `select format('%s %s %s %s %s', p.oid, p.proname, p.prosrc, p.proacl, p.prosecdef) from pg_proc as p`,
+		"policies":  `select p::text from pg_policies as p`,
+		"schemas":   `select format('%s %s', n.nspname, n.nspacl) from pg_namespace as n where n.nspname !~ '^pg_(toast_)?temp_'`,
+		"triggers":  `select format('%s %s %s', g.tgrelid, g.tgname, g.tgenabled) from pg_trigger as g`,
+		"settings":  `select s::text from pg_db_role_setting as s join pg_database as d on d.oid = s.setdatabase where d.datname = current_database()`,
+		"roles":     `select r.rolname from pg_roles as r where r.rolname ~ 'pwned'`,
+	}
+	rows, err := conn.Query(t.Context(), `
+		select format('%I.%I', n.nspname, c.relname)
+		from pg_class as c
+		join pg_namespace as n on n.oid = c.relnamespace
+		where c.relkind = 'r'
+		and n.nspname in ('public', 'auth', 'fluxbase')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		queries["rows of "+table] = `select x::text from ` + table + ` as x`
+	}
+	out := map[string]string{}
+	for name, query := range queries {
+		var sum string
+		err := conn.QueryRow(t.Context(), `select md5(coalesce(string_agg(x.line, E'\n' order by x.line), '')) from (`+query+`) as x (line)`).Scan(&sum)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		out[name] = sum
+	}
+	return out
+}
+
+// hostileServer is a server in front of a database in which table echo holds every
+// hostile text. unchanged, at the end, says whether anything else is there now.
+func hostileServer(t *testing.T) (s *server, texts []string, unchanged func()) {
+	t.Helper()
+	texts = hostileTexts(t)
+	db := notesDB(t)
+	conn := db.Conn(t)
+	for i, text := range texts {
+		if !isText(text) {
+			continue
+		}
+		if _, err := conn.Exec(t.Context(), `insert into public.echo (id, value) values ($1, $2)`, i, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := fingerprint(t, conn)
+	s = startServer(t, db, "FLUXBASE_REST_DB_TX_END=commit-allow-override", "FLUXBASE_LOG_LEVEL=error")
+	return s, texts, func() {
+		after := fingerprint(t, conn)
+		for _, name := range slices.Sorted(maps.Keys(before)) {
+			if before[name] != after[name] {
+				t.Errorf("%s changed", name)
+			}
+		}
+		if len(after) != len(before) {
+			t.Errorf("there are %d tables and kinds of objects, %d before", len(after), len(before))
+		}
+		noServerErrors(t, s)
+	}
+}
+
+// isText tells whether Postgres can hold a text.
+func isText(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+
+// hostileRequest is one place in which a text is tried.
+type hostileRequest struct {
+	place, method, path, body string
+	header                    []string
+}
+
+// hostileRequests are all places of the grammar for one text, escaped as HTTP needs
+// and no further.
+func hostileRequests(text string) []hostileRequest {
+	q, key := url.QueryEscape(text), jsonOf(text)
+	undone := []string{"Prefer: tx=rollback,return=representation", "Content-Type: application/json"}
+	var out []hostileRequest
+	for _, path := range []string{
+		"/@", "/rpc/@", "/echo?select=$", "/echo?select=id,$", "/echo?select=$:value", "/echo?select=value::$", "/kinds?select=data->>$",
+		"/notes?select=$(name)", "/notes?select=tags!$(name)", "/notes?select=tags($)", "/notes?select=...$(name)", "/echo?select=id.$()",
+		"/echo?$=eq.x", "/echo?value=$.x", "/echo?value=not.$", "/echo?value=fts($).x", "/echo?value=fts.$", "/echo?value=match.$",
+		"/echo?value=is.$", "/echo?value=in.($)", "/echo?id=eq.$", "/kinds?words=cs.$", "/kinds?data=cs.$", "/kinds?span=ov.$", "/kinds?data->$=eq.1",
+		"/notes?select=tags(name)&tags.$=eq.x", "/notes?select=tags(name)&$.name=eq.x", "/echo?or=$", "/echo?or=($)", "/echo?and=(id.eq.1,$)",
+		"/echo?or=(value.eq.$)", "/echo?order=$", "/echo?order=value.$", "/kinds?order=data->>$", "/notes?select=tags(name)&tags.order=$",
+		"/echo?limit=$", "/echo?offset=$", "/rpc/same_text?$=x", "/rpc/add_up?a=$",
+	} {
+		path = strings.NewReplacer("@", url.PathEscape(text), "$", q).Replace(path)
+		out = append(out, hostileRequest{"in the URL", http.MethodGet, path, "", nil})
+	}
+	for _, r := range []hostileRequest{
+		{"a key of a body", http.MethodPost, "/tags", `{` + key + `: "x"}`, undone},
+		{"a body", http.MethodPost, "/tags", text, undone},
+		{"a csv body", http.MethodPost, "/tags", "name\n" + text, []string{undone[0], "Content-Type: text/csv"}},
+		{"columns", http.MethodPost, "/tags?columns=" + q, `{"name": "x"}`, undone},
+		{"on_conflict", http.MethodPost, "/tags?on_conflict=" + q, `{"name": "x"}`, append([]string{"Prefer: tx=rollback,resolution=merge-duplicates"}, undone[1])},
+		{"the filter of an update", http.MethodPatch, "/tags?name=eq." + q, `{"name": "x"}`, undone},
+		{"the column of a delete", http.MethodDelete, "/tags?" + q + "=eq.x", "", undone},
+		{"an argument's name", http.MethodPost, "/rpc/same_text", `{` + key + `: "x"}`, undone[1:]},
+	} {
+		out = append(out, r)
+	}
+	for _, name := range []string{"Prefer", "Accept", "Accept-Profile", "Range", "Content-Type", "X-Request-Id"} {
+		out = append(out, hostileRequest{"header " + name, http.MethodGet, "/echo?limit=1", "", []string{name + ": " + headerText(text)}})
+	}
+	return append(out, hostileRequest{"the token", http.MethodGet, "/echo?limit=1", "", []string{"Authorization: Bearer " + headerText(text)}})
+}
+
+func jsonOf(text string) string {
+	b, _ := json.Marshal(text) // a string always marshals
+	return string(b)
+}
+
+// headerText leaves out what no HTTP client can send in a header.
+func headerText(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+func TestHostileTextsNeverBecomeSQL(t *testing.T) {
+	t.Parallel()
+	s, texts, unchanged := hostileServer(t)
+	defer unchanged()
+	// With the service role, so that what got through could do all it wants.
+	service := "Authorization: Bearer " + signToken(t, map[string]any{"role": "service_role"})
+	client := &http.Client{Timeout: 20 * time.Second} // a third of what pg_sleep would take
+	work := make(chan string)
+	var workers sync.WaitGroup
+	for range 4 {
+		workers.Go(func() {
+			for text := range work {
+				for _, r := range hostileRequests(text) {
+					a, err := s.send(client, r.method, "/rest/v1"+r.path, r.body, append([]string{service}, r.header...)...)
+					switch {
+					case err != nil:
+						t.Errorf("%q as %s: %v", text, r.place, err)
+					case a.Status >= 500 || a.Status < 200:
+						t.Errorf("%q as %s, %s %s: %d %s", text, r.place, r.method, r.path, a.Status, a.Body)
+					case strings.Contains(a.Body, "pwned") && !strings.Contains(text, "pwned"):
+						t.Errorf("%q as %s, %s %s was evaluated: %s", text, r.place, r.method, r.path, a.Body)
+					}
+				}
+			}
+		})
+	}
+	for _, text := range texts {
+		work <- text
+	}
+	close(work)
+	workers.Wait()
+}
+
+func TestHostileTextsAreData(t *testing.T) {
+	t.Parallel()
+	s, texts, unchanged := hostileServer(t)
+	defer unchanged()
+	service := "Authorization: Bearer " + signToken(t, map[string]any{"role": "service_role"})
+	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	for _, text := range texts {
+		inQuotes := url.QueryEscape(`"` + quoted.Replace(text) + `"`)
+		for _, r := range []hostileRequest{
+			{"eq", http.MethodGet, "/echo?select=value&value=eq." + url.QueryEscape(text), "", nil},
+			{"in", http.MethodGet, "/echo?select=value&value=in.(" + inQuotes + ")", "", nil},
+			{"or", http.MethodGet, "/echo?select=value&or=(value.eq." + inQuotes + ",id.eq.-1)", "", nil},
+			{"insert", http.MethodPost, "/echo?select=value", `{"id": -1, "value": ` + jsonOf(text) + `}`, []string{"Content-Type: application/json", "Prefer: tx=rollback,return=representation"}},
+			{"update", http.MethodPatch, "/echo?select=value&id=eq.0", `{"value": ` + jsonOf(text) + `}`, []string{"Content-Type: application/json", "Prefer: tx=rollback,return=representation"}},
+		} {
+			if strings.Contains(text, "\x00") || (!utf8.ValidString(text) && r.body == "") {
+				a := s.call(t, r.method, "/rest/v1"+r.path, r.body, append(r.header, service)...)
+				if a.Status != http.StatusBadRequest {
+					t.Errorf("%q in %s: got %d %s, want 400", text, r.place, a.Status, a.Body)
+				}
+				continue
+			}
+			if !utf8.ValidString(text) {
+				continue // JSON can't hold it
+			}
+			a := s.call(t, r.method, "/rest/v1"+r.path, r.body, append(r.header, service)...)
+			var got []struct{ Value string }
+			if err := json.Unmarshal([]byte(a.Body), &got); err != nil || len(got) == 0 {
+				t.Errorf("%q in %s: got %d %s, want the row", text, r.place, a.Status, a.Body)
+				continue
+			}
+			for _, row := range got {
+				if row.Value != text {
+					t.Errorf("%q in %s became %q", text, r.place, row.Value)
+				}
+			}
+		}
+	}
+}
+
+func TestHostileTextsThroughTheClient(t *testing.T) {
+	t.Parallel()
+	s, _, unchanged := hostileServer(t)
+	defer unchanged()
+	runNode(t, s, "hostile.test.mjs")
+}
+
+// send is try with a client of one's own, and for headers that a server may refuse.
+func (s *server) send(client *http.Client, method, path, body string, header ...string) (answer, error) {
+	req, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	for _, h := range header {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, string(out)}, err
+}

@@ -1,0 +1,187 @@
+// Command load measures the server beside the database alone: for each case wrk
+// loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
+// prints the ratio of the two. Both use loopback, alternate within one run, and
+// end by themselves.
+//
+//	go run ./tests/load              all cases
+//	go run ./tests/load -seconds 20 -rounds 5 row list
+package main
+
+import (
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/fluxbase/fluxbase/cmd/fluxbase/cluster"
+)
+
+//go:embed schema.sql
+var schema string
+
+//go:embed wrk.lua
+var script string
+
+// become is what every request sends before its statement; pgbench sends it too,
+// between BEGIN and COMMIT, all in one pipeline.
+const become = `select set_config('search_path', '"api", "public"', true), set_config('role', 'load_user', true),` +
+	` set_config('request.jwt.claims', '{"role":"load_user","tenant":1}', true), set_config('request.method', 'GET', true),` +
+	` set_config('request.path', '/rest/v1/items', true), set_config('request.headers', '{"host":"127.0.0.1"}', true),` +
+	` set_config('request.cookies', '{}', true);`
+
+type loadCase struct {
+	name, begin, sql string
+}
+
+var cases = []loadCase{
+	{"row", "begin read only;", `select coalesce(json_agg(t), '[]')::text from (select * from api.items where id = :n) as t;`},
+	{"list", "begin read only;", `select coalesce(json_agg(t), '[]')::text from (select * from api.items where id > :n order by id limit 100) as t;`},
+	{"insert", "begin;", `insert into api.written (name, price, tags, meta) select name, price, tags, meta from json_to_record(` +
+		`('{"name":"item ' || :n || '","price":' || :n || '.5,"tags":["red","bulk"],"meta":{"weight":' || :n || '}}')::json) as r(name text, price numeric, tags text[], meta jsonb);`},
+	{"rpc", "begin read only;", `select to_json(api.price_of(:n));`},
+}
+
+// sample is one measurement.
+type sample struct{ rps, p50, p99 float64 }
+
+func main() {
+	seconds := flag.Int("seconds", 8, "length of one measurement")
+	rounds := flag.Int("rounds", 3, "measurements of each side; the median counts")
+	conns := flag.Int("conns", 32, "HTTP connections")
+	pool := flag.Int("pool", 10, "database connections, of the server and of pgbench")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *seconds, *rounds, *conns, *pool, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(cases, func(c loadCase) bool { return c.name == name }) {
+			return fmt.Errorf("there is no case %q: name some of row, list, insert, rpc", name)
+		}
+	}
+	dir, err := os.MkdirTemp("", "fluxbase-load-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b, err := start(ctx, dir, pool)
+	if err != nil {
+		return err
+	}
+	defer b.stop()
+
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "case\tserver req/s\tp50 ms\tp99 ms\tpgbench tx/s\tratio\tp99/p50\tRSS MiB\t")
+	for _, c := range cases {
+		if len(names) > 0 && !slices.Contains(names, c.name) {
+			continue
+		}
+		var http, db []sample
+		for round := range rounds {
+			fmt.Fprintf(os.Stderr, "%s: round %d of %d\n", c.name, round+1, rounds)
+			h, err := b.wrk(ctx, c, seconds, conns)
+			if err != nil {
+				return err
+			}
+			d, err := b.pgbench(ctx, c, seconds, pool)
+			if err != nil {
+				return err
+			}
+			http, db = append(http, h), append(db, d)
+		}
+		h, d := median(http), median(db)
+		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.2f\t%.1f\t%d\t\n", c.name, h.rps, h.p50, h.p99, d.rps, h.rps/d.rps, h.p99/h.p50, b.rss())
+	}
+	return out.Flush()
+}
+
+func median(s []sample) sample {
+	sort.Slice(s, func(i, j int) bool { return s[i].rps < s[j].rps })
+	return s[len(s)/2]
+}
+
+// bench is a running database and a running server.
+type bench struct {
+	dir, bin string
+	db       *cluster.Cluster
+	server   *exec.Cmd
+	base     string
+	token    string
+}
+
+func (b *bench) wrk(ctx context.Context, c loadCase, seconds, conns int) (sample, error) {
+	cmd := exec.CommandContext(ctx, "wrk", "-t2", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(seconds)+"s",
+		"-s", filepath.Join(b.dir, "wrk.lua"), b.base)
+	cmd.Env = append(os.Environ(), "CASE="+c.name, "PREFIX=/rest/v1", "AUTH=Bearer "+b.token)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return sample{}, fmt.Errorf("wrk (Debian package wrk): %w\n%s", err, out)
+	}
+	var s sample
+	var bad int
+	_, result, _ := strings.Cut(string(out), "RESULT ")
+	if _, err := fmt.Sscanf(result, "%f %f %f %d", &s.rps, &s.p50, &s.p99, &bad); err != nil {
+		return sample{}, fmt.Errorf("read wrk's result: %w\n%s", err, out)
+	}
+	if bad > 0 {
+		return sample{}, fmt.Errorf("%s: %d requests failed, so the figures mean nothing", c.name, bad)
+	}
+	return s, nil
+}
+
+func (b *bench) pgbench(ctx context.Context, c loadCase, seconds, clients int) (sample, error) {
+	file := filepath.Join(b.dir, c.name+".sql")
+	text := "\\set n random(1, 99000)\n\\startpipeline\n" + c.begin + "\n" + become + "\n" + c.sql + "\ncommit;\n\\endpipeline\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return sample{}, err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "pgbench"), "-n", "-M", "prepared", "-f", file,
+		"-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(seconds), b.db.URL(database))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return sample{}, fmt.Errorf("pgbench: %w\n%s", err, out)
+	}
+	_, result, _ := strings.Cut(string(out), "\ntps = ")
+	var s sample
+	if _, err := fmt.Sscanf(result, "%f", &s.rps); err != nil {
+		return sample{}, fmt.Errorf("read pgbench's result: %w\n%s", err, out)
+	}
+	return s, nil
+}
+
+// rss is the server's resident memory in MiB.
+func (b *bench) rss() int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.server.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	var kib int
+	_, _ = fmt.Sscan(rest, &kib)
+	return kib >> 10
+}
+
+func (b *bench) stop() {
+	if b.server != nil && b.server.Process != nil {
+		_ = b.server.Process.Signal(os.Interrupt)
+		_ = b.server.Wait()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_ = b.db.Stop(ctx)
+}

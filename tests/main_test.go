@@ -1,0 +1,9 @@
+package tests
+
+import (
+	"testing"
+
+	"github.com/fluxbase/fluxbase/tests/dbtest"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }

@@ -1,0 +1,154 @@
+package tests
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/sql"
+	"github.com/fluxbase/fluxbase/tests/dbtest"
+)
+
+var updateCatalog = flag.Bool("update-catalog", false, "write proxy/rest/testdata/catalog.json anew, from restFixture")
+
+var publicOnly = catalog.Config{Schemas: []string{"public"}, ExtraSearchPath: []string{"public", "extensions"}}
+
+// The unit tests of proxy/rest plan against a stored catalogue; it must be the
+// one that Postgres gives for the fixture.
+func TestStoredCatalogIsThatOfTheFixture(t *testing.T) {
+	t.Parallel()
+	const path = "../proxy/rest/testdata/catalog.json"
+	db := dbtest.New(t)
+	exec(t, db, restFixture)
+	document, err := catalog.Document(t.Context(), openPG(t, db.URL(sql.Authenticator), nil), publicOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *updateCatalog {
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, document, "", " "); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, pretty.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := describe(t, document), describe(t, stored); got != want {
+		t.Errorf("%s is out of date: run go test ./tests -run StoredCatalog -update-catalog\n%s", path, firstDifference(got, want))
+	}
+}
+
+// describe writes all that a catalogue says of schema public.
+func describe(t *testing.T, document []byte) string {
+	t.Helper()
+	c, err := catalog.Parse(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.Schema("public")
+	var b strings.Builder
+	for _, name := range s.RelationNames() {
+		r := c.Relation("public", name)
+		fmt.Fprintf(&b, "%s %c insert=%t update=%t delete=%t key=%v\n", r.Name, r.Kind, r.Insertable, r.Updatable, r.Deletable, r.PrimaryKey)
+		for _, col := range r.Columns {
+			fmt.Fprintf(&b, "  %d %s %s %s null=%t default=%q identity=%s max=%d enum=%v\n",
+				col.Position, col.Name, col.Type, col.Base, col.Nullable, col.Default, col.Identity, col.MaxLength, col.Enum)
+		}
+		for _, l := range r.Links {
+			fmt.Fprintf(&b, "  -> %s %s %s %v", l.Target.Name, l.Cardinality, l.Constraint, l.Pairs)
+			if j := l.Junction; j != nil {
+				fmt.Fprintf(&b, " by %s %s%v %s%v", j.Relation.Name, j.OriginConstraint, j.OriginPairs, j.TargetConstraint, j.TargetPairs)
+			}
+			if l.Function != nil {
+				fmt.Fprintf(&b, " computed by %+v", *l.Function)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	for _, name := range s.FunctionNames() {
+		for _, f := range c.Functions("public", name) {
+			fmt.Fprintf(&b, "%s %+v %c %+v\n", f.Name, f.Params, f.Volatility, f.Returns)
+		}
+	}
+	return b.String()
+}
+
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			return "got  " + g[i] + "\nwant " + w[i]
+		}
+	}
+	return fmt.Sprintf("got %d lines, want %d", len(g), len(w))
+}
+
+func TestCatalogFollowsTheDatabase(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, restFixture, nil)
+	s.check(t, restCase{path: "/fresh", status: 404, want: `{"code":"PGRST205"}`})
+
+	// A new table is there at once: nobody waits for the background check.
+	exec(t, s.db, `create table public.fresh (id int primary key); grant all on public.fresh to anon`)
+	s.check(t, restCase{path: "/fresh", status: 200, wantText: "[]"})
+	exec(t, s.db, `create function public.brand_new() returns int language sql return 1`)
+	s.check(t, restCase{path: "/rpc/brand_new", status: 200, wantText: "1"})
+	exec(t, s.db, `alter table public.fresh add column v text`)
+	s.check(t, restCase{method: "POST", path: "/fresh", body: `{"id":1,"v":"x"}`, status: 201})
+
+	// What changes under a name that stays is seen by the background check.
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.store.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	for _, change := range []struct{ ddl, probe, want string }{
+		{`alter table public.fresh alter column v type int using 7`, "/fresh?select=v&v=eq.7", `[{"v":7}]`},
+		{`alter table public.fresh rename column v to w`, "/fresh?select=w", `[{"w":7}]`},
+		{`alter table public.fresh drop column w`, "/fresh", `[{"id":1}]`},
+		{`drop table public.fresh; create view public.fresh as select 2 as id; grant all on public.fresh to anon`, "/fresh", `[{"id":2}]`},
+	} {
+		version := s.store.Current().Version
+		exec(t, s.db, change.ddl)
+		eventually(t, "a new catalogue after "+change.ddl, func() bool { return s.store.Current().Version > version })
+		s.check(t, restCase{path: change.probe, status: 200, want: change.want})
+	}
+}
+
+func TestCatalogOfFiveHundredTables(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	exec(t, db, `do $$ begin
+		for i in 1..500 loop
+			execute format('create table public.t%s (id bigint generated always as identity primary key, name text not null default ''x'', a int, b numeric(10,2), c timestamptz default now(), d jsonb, e uuid, f text[], g bool, parent bigint %s)',
+				i, case when i > 1 then format('references public.t%s (id)', i - 1) end);
+		end loop;
+	end $$`)
+	pg := openPG(t, db.URL(sql.Authenticator), nil)
+	best := time.Hour
+	for range 3 { // other tests run beside this one
+		start := time.Now()
+		c, err := catalog.Load(t.Context(), pg, publicOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		best = min(best, time.Since(start))
+		if r := c.Relation("public", "t500"); r == nil || len(r.Columns) != 10 || len(r.Links) != 1 {
+			t.Fatalf("t500 is %+v", r)
+		}
+	}
+	t.Logf("500 tables in %s", best)
+	if best > time.Second {
+		t.Errorf("500 tables took %s, want under 1 s", best)
+	}
+}

@@ -1,0 +1,89 @@
+package tests
+
+import (
+	"context"
+	"os"
+	osexec "os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fluxbase/fluxbase/cmd/fluxbase/demo"
+	"github.com/fluxbase/fluxbase/sql"
+	"github.com/fluxbase/fluxbase/tests/dbtest"
+)
+
+// notesDB is a database with the demo and with tests/js/schema.sql.
+func notesDB(t *testing.T) *dbtest.DB {
+	t.Helper()
+	db := dbtest.New(t)
+	set, err := sql.Folder(demo.Migrations, demo.Table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Up(t.Context(), db.Conn(t), sql.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	more, err := os.ReadFile("js/schema.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db, string(more))
+	return db
+}
+
+// runNode runs a file of tests/js with node's test runner. What node says of a
+// failure is what go test says of it.
+func runNode(t *testing.T, s *server, file string) {
+	t.Helper()
+	if _, err := os.Stat("js/node_modules/@supabase/supabase-js"); err != nil {
+		t.Fatal("the real client is not installed: make test installs it, or: cd tests/js && npm ci --ignore-scripts")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := osexec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", file)
+	cmd.Dir = "js"
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1", "NODE_NO_WARNINGS=1",
+		"NODE_OPTIONS=--experimental-websocket", // Node 20 has what the client's constructor wants only then
+		"FLUXBASE_TEST_URL=" + s.URL, "FLUXBASE_TEST_JWT_SECRET=" + jwtSecret,
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		passed := regexp.MustCompile(`(?m)^ *✔.*\n`)
+		t.Fatalf("node --test %s: %v\n%s", file, err, passed.ReplaceAll(out, nil))
+	}
+	for _, want := range []string{`(?m)^ℹ pass [1-9]\d*$`, `(?m)^ℹ skipped 0$`, `(?m)^ℹ todo 0$`} {
+		if !regexp.MustCompile(want).Match(out) {
+			t.Errorf("node --test %s did not say %s:\n%s", file, want, out)
+		}
+	}
+}
+
+// The server of these tests may log no failure of its own: every request gets an
+// answer that says what is wrong with the request.
+func noServerErrors(t *testing.T, s *server, but ...string) {
+	t.Helper()
+next:
+	for line := range strings.Lines(s.Log()) {
+		// /readyz says 503 until the catalogue is loaded.
+		if !strings.Contains(line, `"level":"ERROR"`) || strings.Contains(line, `"path":"/readyz"`) {
+			continue
+		}
+		for _, expected := range but {
+			if strings.Contains(line, expected) {
+				continue next
+			}
+		}
+		t.Errorf("the server failed: %s", line)
+	}
+}
+
+func TestSupabaseClient(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, notesDB(t))
+	runNode(t, s, "supabase.test.mjs")
+	// The demo's publish_note raises no_data_found, whose class means 500.
+	noServerErrors(t, s, `"code":"P0002"`)
+}
