@@ -87,7 +87,10 @@ func validRequestID(id string) bool {
 func (s *Server) logRequest(w *web.Response, r *http.Request, took time.Duration) {
 	level, e := slog.LevelInfo, (*web.Error)(nil)
 	if w.Err != nil {
-		if e = web.AsError(w.Err); e.Status >= 500 {
+		switch e = web.AsError(w.Err); {
+		case e.Status == http.StatusServiceUnavailable, e.Status == http.StatusGatewayTimeout:
+			level = slog.LevelWarn // the database's trouble, or a load too high
+		case e.Status >= 500:
 			level = slog.LevelError
 		}
 	}

@@ -93,6 +93,9 @@ func serve(ctx context.Context, logTo io.Writer, ready func(baseURL string)) err
 		}
 		deps.Rest, deps.RestPrefix = handler.Serve, set.Rest.Prefix
 		deps.Ready["catalog"] = store.Ready
+		// Loaded before the first request is taken, if the database is there; Run
+		// goes on trying, and says so.
+		_ = store.Refresh(ctx)
 		background.Go(func() { store.Run(stopping) })
 	}
 	if err := serveMetrics(stopping, set.Server, reg, log, &background); err != nil {
