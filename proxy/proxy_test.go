@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -329,6 +330,45 @@ func TestStopAnswersEveryRequest(t *testing.T) {
 	}
 	if _, err := http.Get(base + "/livez"); err == nil {
 		t.Error("it still serves")
+	}
+}
+
+// A body that never ends is given up at the request's deadline.
+func TestSlowBodyIsGivenUp(t *testing.T) {
+	t.Parallel()
+	s, _ := setup(t, func(w *web.Response, r *http.Request) error {
+		_, err := io.ReadAll(r.Body)
+		if err == nil {
+			return ok(w, r)
+		}
+		return web.New("invalid_request", "the body ended too early").Because(err)
+	}, func(c *Config) { c.RequestTimeout, c.DrainDelay = 100*time.Millisecond, 0 })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Serve(ctx, l) }()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(conn, "POST /rest/v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != 400 {
+		t.Errorf("got %d", resp.StatusCode)
+	}
+	stop()
+	if err := <-stopped; err != nil {
+		t.Error(err)
 	}
 }
 
