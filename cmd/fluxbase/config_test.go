@@ -118,6 +118,8 @@ func TestExitStatusTellsWrongCallsFromFailures(t *testing.T) {
 		{[]string{"serve", "now"}, exitUsage},
 		{[]string{"serve", "--warp", "9"}, exitUsage},
 		{[]string{"keys", "--jwt-secret", "short"}, exitUsage},
+		{[]string{"keys", "--user", "ada"}, exitUsage},
+		{[]string{"keys", "--user", "ada", "--jwt-secret", "short"}, exitUsage},
 		{[]string{"ready"}, exitFailed},
 	} {
 		setenv(t, map[string]string{"FLUXBASE_SERVER_PORT": "1"})
