@@ -2,7 +2,6 @@ package tests
 
 import (
 	"encoding/json"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -34,7 +32,7 @@ func hostileTexts(t *testing.T) []string {
 			out = append(out, c+p)
 		}
 	}
-	if len(out) < 300 {
+	if len(out) < 200 {
 		t.Fatalf("only %d hostile texts", len(out))
 	}
 	return out
@@ -98,7 +96,8 @@ func hostileServer(t *testing.T) (s *server, texts []string, unchanged func()) {
 		}
 	}
 	before := fingerprint(t, conn)
-	s = startServer(t, db, "FLUXBASE_REST_DB_TX_END=commit-allow-override", "FLUXBASE_LOG_LEVEL=error")
+	s = startServer(t, db, "FLUXBASE_REST_DB_TX_END=commit-allow-override",
+		"FLUXBASE_SERVER_REQUEST_TIMEOUT=10s") // pg_sleep would end as 504
 	return s, texts, func() {
 		after := fingerprint(t, conn)
 		for _, name := range slices.Sorted(maps.Keys(before)) {
@@ -173,27 +172,28 @@ func headerText(text string) string {
 	}, text)
 }
 
+func start(s string) string { return s[:min(len(s), 500)] }
+
 func TestHostileTextsNeverBecomeSQL(t *testing.T) {
 	t.Parallel()
 	s, texts, unchanged := hostileServer(t)
 	defer unchanged()
 	// With the service role, so that what got through could do all it wants.
 	service := "Authorization: Bearer " + signToken(t, map[string]any{"role": "service_role"})
-	client := &http.Client{Timeout: 20 * time.Second} // a third of what pg_sleep would take
 	work := make(chan string)
 	var workers sync.WaitGroup
-	for range 4 {
+	for range 16 { // an unknown name waits for a look at the database
 		workers.Go(func() {
 			for text := range work {
 				for _, r := range hostileRequests(text) {
-					a, err := s.send(client, r.method, "/rest/v1"+r.path, r.body, append([]string{service}, r.header...)...)
+					a, err := s.try(r.method, "/rest/v1"+r.path, r.body, append([]string{service}, r.header...)...)
 					switch {
 					case err != nil:
 						t.Errorf("%q as %s: %v", text, r.place, err)
 					case a.Status >= 500 || a.Status < 200:
-						t.Errorf("%q as %s, %s %s: %d %s", text, r.place, r.method, r.path, a.Status, a.Body)
-					case strings.Contains(a.Body, "pwned") && !strings.Contains(text, "pwned"):
-						t.Errorf("%q as %s, %s %s was evaluated: %s", text, r.place, r.method, r.path, a.Body)
+						t.Errorf("%q as %s, %s %s: %d %s", text, r.place, r.method, r.path, a.Status, start(a.Body))
+					case strings.Contains(a.Body, "gotcha"): // what 'got'||'cha' gives
+						t.Errorf("%q as %s, %s %s was evaluated: %s", text, r.place, r.method, r.path, start(a.Body))
 					}
 				}
 			}
@@ -221,6 +221,9 @@ func TestHostileTextsAreData(t *testing.T) {
 			{"insert", http.MethodPost, "/echo?select=value", `{"id": -1, "value": ` + jsonOf(text) + `}`, []string{"Content-Type: application/json", "Prefer: tx=rollback,return=representation"}},
 			{"update", http.MethodPatch, "/echo?select=value&id=eq.0", `{"value": ` + jsonOf(text) + `}`, []string{"Content-Type: application/json", "Prefer: tx=rollback,return=representation"}},
 		} {
+			if text == "" && r.place == "in" {
+				continue // in.("") is the empty list, as in PostgREST
+			}
 			if strings.Contains(text, "\x00") || (!utf8.ValidString(text) && r.body == "") {
 				a := s.call(t, r.method, "/rest/v1"+r.path, r.body, append(r.header, service)...)
 				if a.Status != http.StatusBadRequest {
@@ -251,23 +254,4 @@ func TestHostileTextsThroughTheClient(t *testing.T) {
 	s, _, unchanged := hostileServer(t)
 	defer unchanged()
 	runNode(t, s, "hostile.test.mjs")
-}
-
-// send is try with a client of one's own, and for headers that a server may refuse.
-func (s *server) send(client *http.Client, method, path, body string, header ...string) (answer, error) {
-	req, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
-	if err != nil {
-		return answer{}, err
-	}
-	for _, h := range header {
-		name, value, _ := strings.Cut(h, ": ")
-		req.Header.Set(name, value)
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(out)}, err
 }

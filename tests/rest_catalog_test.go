@@ -125,6 +125,40 @@ func TestCatalogFollowsTheDatabase(t *testing.T) {
 	}
 }
 
+func TestCatalogSeesThroughViews(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, restFixture+`
+create schema hidden;
+create table hidden.authors (id int primary key, name text);
+create table hidden.books (id int primary key, title text, author_id int references hidden.authors (id));
+insert into hidden.authors values (1, 'Ursula');
+insert into hidden.books values (5, 'Omelas', 1);
+create view public.authors as select id, name from hidden.authors;
+create view public.books as select id as book_id, title, author_id from hidden.books;
+create view public.loud_books as select book_id, upper(title) as title, author_id from public.books where book_id in (select id from hidden.books);
+create view public.book_union as select id, author_id from hidden.books union all select id, author_id from hidden.books;
+create view public.book_expressions as select id + 0 as id, author_id + 0 as author_id from hidden.books;
+create view public.joined as
+  with b as (select * from hidden.books) select b.id, a.name, a.id as author_id from b join hidden.authors as a on a.id = b.author_id;
+create materialized view public.frozen as select * from hidden.books;
+grant usage on schema hidden to anon;
+grant all on all tables in schema public to anon;
+`, nil)
+	s.run(t, []restCase{
+		{name: "view to view", path: "/books?select=title,authors(name)", status: 200, want: `[{"title":"Omelas","authors":{"name":"Ursula"}}]`},
+		{name: "and back", path: "/authors?select=name,books(book_id)", status: 200, want: `[{"name":"Ursula","books":[{"book_id":5}]}]`},
+		{name: "view of a view", path: "/loud_books?select=title,authors(name)", status: 200, want: `[{"title":"OMELAS","authors":{"name":"Ursula"}}]`},
+		{name: "materialized", path: "/frozen?select=id,authors(name)", status: 200, want: `[{"id":5,"authors":{"name":"Ursula"}}]`},
+		{name: "join", path: "/joined?select=id,books(title)", status: 200, want: `[{"id":5,"books":[{"title":"Omelas"}]}]`},
+		{name: "not through a union", path: "/book_union?select=id,authors(name)", status: 400, want: `{"code":"PGRST200"}`},
+		{name: "not through expressions", path: "/book_expressions?select=id,authors(name)", status: 400, want: `{"code":"PGRST200"}`},
+		{
+			name: "put by the key of the table below", method: "PUT", path: "/books?book_id=eq.5", body: `{"book_id":5,"title":"T","author_id":1}`, header: []string{full}, status: 200,
+			want: `[{"book_id":5,"title":"T","author_id":1}]`,
+		},
+	})
+}
+
 func TestCatalogOfFiveHundredTables(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)

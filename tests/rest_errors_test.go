@@ -10,20 +10,28 @@ func TestRestRefusals(t *testing.T) {
 	t.Parallel()
 	s := newRest(t, restFixture, nil)
 	s.run(t, []restCase{
-		{name: "unknown table", path: "/zzz", status: 404, want: `{"code":"PGRST205","message":"Could not find the table 'public.zzz' in the schema cache","hint":null,"details":null}`,
-			wantHeader: []string{"Proxy-Status: Fluxbase; error=PGRST205"}},
+		{
+			name: "unknown table", path: "/zzz", status: 404, want: `{"code":"PGRST205","message":"Could not find the table 'public.zzz' in the schema cache","hint":null,"details":null}`,
+			wantHeader: []string{"Proxy-Status: PostgREST; error=PGRST205"},
+		},
 		{name: "near table", path: "/client", status: 404, want: `{"hint":"Perhaps you meant the table 'public.clients'"}`},
 		{name: "deep path", path: "/clients/1", status: 404, want: `{"code":"PGRST125","message":"Invalid path specified in request URL"}`},
+		{name: "slash at the end", path: "/clients/", status: 404, want: `{"code":"PGRST125"}`},
+		{name: "no function", path: "/rpc/", status: 404, want: `{"code":"PGRST125"}`},
 		{name: "root", path: "/", status: 404, want: `{"code":"PGRST126"}`},
 		{name: "unknown schema", path: "/clients", header: []string{"Accept-Profile: other"}, status: 406, want: `{"code":"PGRST106","message":"Invalid schema: other","hint":"Only the following schemas are exposed: public"}`},
 		{name: "unknown column", path: "/clients?select=nope", status: 400, want: `{"code":"42703","message":"column clients.nope does not exist"}`},
 		{name: "unknown column in a filter", path: "/clients?nope=eq.1", status: 400, want: `{"code":"42703","message":"column clients.nope does not exist"}`},
-		{name: "unknown operator", path: "/clients?id=foo.1", status: 400,
-			want: `{"code":"PGRST100","message":"\"failed to parse filter (foo.1)\" (line 1, column 1)","details":"unexpected \"f\" expecting \"not\" or operator (eq, gt, ...)"}`},
+		{
+			name: "unknown operator", path: "/clients?id=foo.1", status: 400,
+			want: `{"code":"PGRST100","message":"\"failed to parse filter (foo.1)\" (line 1, column 1)","details":"unexpected \"f\" expecting \"not\" or operator (eq, gt, ...)"}`,
+		},
 		{name: "is", path: "/clients?id=is.5", status: 400, want: `{"code":"PGRST100","details":"unexpected \"5\" expecting isVal: (null, not_null, true, false, unknown)"}`},
 		{name: "select", path: "/clients?select=id,clients(name[])", status: 400, want: `{"code":"PGRST100","message":"\"failed to parse select parameter (id,clients(name[]))\" (line 1, column 16)"}`},
-		{name: "order", path: "/clients?order=id.ac", status: 400,
-			want: `{"code":"PGRST100","message":"\"failed to parse order (id.ac)\" (line 1, column 4)","details":"unexpected \"c\" expecting \"asc\", \"desc\", \"nullsfirst\" or \"nullslast\""}`},
+		{
+			name: "order", path: "/clients?order=id.ac", status: 400,
+			want: `{"code":"PGRST100","message":"\"failed to parse order (id.ac)\" (line 1, column 4)","details":"unexpected \"c\" expecting \"asc\", \"desc\", \"nullsfirst\" or \"nullslast\""}`,
+		},
 		{name: "logic", path: "/clients?or=()", status: 400, want: `{"code":"PGRST100","message":"\"failed to parse logic tree (())\" (line 1, column 4)"}`},
 		{name: "wrong type", path: "/clients?id=eq.abc", status: 400, want: `{"code":"22P02","message":"invalid input syntax for type integer: \"abc\""}`},
 		{name: "huge number", path: "/clients?id=eq.99999999999999999999", status: 400, want: `{"code":"22003"}`},

@@ -222,7 +222,7 @@ func (d *dev) logins(ctx context.Context, conn *pgx.Conn, server string) error {
 	var errs []error
 	for role, variable := range given {
 		if known[role] == "" && os.Getenv(variable) == "" {
-			errs = append(errs, fmt.Errorf("role %s was on this server before, with a password that only you know: set %s=postgres://%s:PASSWORD@...", role, variable, role))
+			errs = append(errs, fmt.Errorf("role %s was on this server before, with a password that only you know: set %s=postgres://%s:PASSWORD@HOST/DATABASE", role, variable, role))
 		}
 	}
 	return errors.Join(errs...)

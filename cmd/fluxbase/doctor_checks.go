@@ -388,12 +388,18 @@ func (d *doctor) checkLogins(ctx context.Context) error {
 		pooled    level
 		mend      string
 	}{
-		{"FLUXBASE_DATABASE_URL", d.db.DatabaseURL, levelWarn,
-			"in transaction mode: export FLUXBASE_DATABASE_PREPARED_STATEMENTS=false"},
-		{"FLUXBASE_SERVICE_DATABASE_URL", d.db.ServiceDatabaseURL, levelWarn,
-			"in transaction mode: export FLUXBASE_DATABASE_PREPARED_STATEMENTS=false"},
-		{"FLUXBASE_REPLICATION_DATABASE_URL", d.admin.ReplicationURL, levelFail,
-			"give it the host and port of Postgres itself"},
+		{
+			"FLUXBASE_DATABASE_URL", d.db.DatabaseURL, levelWarn,
+			"in transaction mode: export FLUXBASE_DATABASE_PREPARED_STATEMENTS=false",
+		},
+		{
+			"FLUXBASE_SERVICE_DATABASE_URL", d.db.ServiceDatabaseURL, levelWarn,
+			"in transaction mode: export FLUXBASE_DATABASE_PREPARED_STATEMENTS=false",
+		},
+		{
+			"FLUXBASE_REPLICATION_DATABASE_URL", d.admin.ReplicationURL, levelFail,
+			"give it the host and port of Postgres itself",
+		},
 	} {
 		if l.url == "" {
 			continue

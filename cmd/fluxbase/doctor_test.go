@@ -18,12 +18,16 @@ func TestDoctorPrintsAndFails(t *testing.T) {
 	}{
 		{"sound", []finding{sound}, false, false, "ok    sound\n\n0 failed, 0 warnings\n"},
 		{
-			"a warning", []finding{sound, {levelWarn, "so so", "do this;\nand that;"}}, false, false,
+			"a warning",
+			[]finding{sound, {levelWarn, "so so", "do this;\nand that;"}},
+			false, false,
 			"ok    sound\nwarn  so so\n      mend: do this;\n            and that;\n\n0 failed, 1 warnings\n",
 		},
 		{"a failure", []finding{{levelFail, "bad", "stop"}}, false, true, "fail  bad\n      mend: stop\n\n1 failed, 0 warnings\n"},
 		{
-			"JSON", []finding{{levelFail, "a <b>", "c & d"}}, true, true,
+			"JSON",
+			[]finding{{levelFail, "a <b>", "c & d"}},
+			true, true,
 			"[\n  {\n    \"level\": \"fail\",\n    \"what\": \"a <b>\",\n    \"mend\": \"c & d\"\n  }\n]\n",
 		},
 	} {

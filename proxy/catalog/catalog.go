@@ -35,7 +35,10 @@ type Relation struct {
 	Comment string
 	// What the relation takes, whoever asks; a view may take nothing.
 	Insertable, Updatable, Deletable bool
-	Columns                          []*Column
+	// Inherited tells a table with tables that inherit from it: its keys do not
+	// hold for their rows, which a query of it shows too.
+	Inherited bool
+	Columns   []*Column
 	// PrimaryKey holds the key's columns in the order of the columns; of a view,
 	// those of its one base table, if it shows them all.
 	PrimaryKey []string

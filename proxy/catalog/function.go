@@ -17,7 +17,8 @@ type Function struct {
 	Params       []Param
 	Volatility   Volatility
 	Returns      Return
-	// Settings are those of create function … set; nil if there are none.
+	// Settings are those of create function … set that must be set for the whole
+	// transaction: time-out, cost limit and isolation; nil if there are none.
 	Settings *Settings
 }
 

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -128,6 +129,7 @@ type wireRelation struct {
 	Name    string       `json:"n"`
 	Kind    string       `json:"k"`
 	Comment string       `json:"c"`
+	Heirs   bool         `json:"h"`
 	Events  int          `json:"u"`
 	Columns []wireColumn `json:"cols"`
 }
@@ -219,7 +221,7 @@ func (w *wire) catalog() *Catalog {
 
 func (w *wireRelation) relation() *Relation {
 	r := &Relation{
-		Schema: w.Schema, Name: w.Name, Kind: w.Kind[0], Comment: w.Comment,
+		Schema: w.Schema, Name: w.Name, Kind: w.Kind[0], Comment: w.Comment, Inherited: w.Heirs,
 		Insertable: w.Events&8 != 0, Updatable: w.Events&4 != 0, Deletable: w.Events&16 != 0,
 		Columns: make([]*Column, len(w.Columns)),
 		oid:     w.OID,
@@ -250,7 +252,7 @@ func (w *wireFunction) function() *Function {
 			Type: w.ReturnType, Set: w.Set, Composite: w.Composite,
 			Schema: w.TypeSchema, Name: w.TypeName, Single: !w.Set || w.Rows == 1,
 		},
-		Settings: settings(w.Config),
+		Settings: settings(slices.DeleteFunc(w.Config, notHoisted)),
 	}
 	for i, a := range w.Args {
 		f.Params[i] = Param{Name: a.Name, Type: a.Type, Wide: a.Wide, Required: a.Required, Variadic: a.Variadic}
@@ -259,6 +261,17 @@ func (w *wireFunction) function() *Function {
 		}
 	}
 	return f
+}
+
+// notHoisted tells settings of a function that hold only within it. The others
+// must be set before the statement begins to have their effect.
+func notHoisted(config string) bool {
+	name, _, _ := strings.Cut(config, "=")
+	switch name {
+	case "statement_timeout", "plan_filter.statement_cost_limit", "default_transaction_isolation":
+		return false
+	}
+	return true
 }
 
 // settings reads a list of name=value; nil if it is empty.

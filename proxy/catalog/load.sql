@@ -29,7 +29,7 @@ searched as (
   where n.nspname = any ($2::text[])
 ),
 relation as (
-  select c.oid, n.nspname, c.relname, c.relkind, c.reltype
+  select c.oid, n.nspname, c.relname, c.relkind, c.relkind = 'r' and c.relhassubclass as inherited
   from pg_class as c
   join exposed as n on n.oid = c.relnamespace
   where c.relkind in ('r', 'v', 'm', 'f', 'p')
@@ -136,7 +136,7 @@ select json_build_object(
       'n', r.relname,
       'k', r.relkind,
       'c', obj_description(r.oid, 'pg_class'),
-      'y', r.reltype::bigint,
+      'h', r.inherited,
       -- 8 insert, 4 update, 16 delete; costly, so only where it is in doubt.
       'u', case
              when r.relkind in ('v', 'f') then pg_relation_is_updatable(r.oid, true)

@@ -47,6 +47,7 @@ type Store struct {
 	cost        atomic.Int64 // of the last check, as time.Duration
 
 	joining sync.Mutex
+	stopped bool          // Run has ended: nobody would wait for another check
 	next    chan struct{} // closed by the check that has not begun yet; nil if none is due
 }
 
@@ -81,7 +82,7 @@ func (s *Store) Current() *Catalog { return s.current.Load() }
 // Run keeps the catalogue fresh until ctx ends. A database that is away is asked
 // again; what stands goes on serving.
 func (s *Store) Run(ctx context.Context) {
-	defer s.checks.Wait()
+	defer s.stop()
 	for {
 		if err := s.Refresh(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("the catalogue is not fresh", "error", err)
@@ -94,6 +95,14 @@ func (s *Store) Run(ctx context.Context) {
 		case <-t.C:
 		}
 	}
+}
+
+// stop waits for the checks under way.
+func (s *Store) stop() {
+	s.joining.Lock()
+	s.stopped = true
+	s.joining.Unlock()
+	s.checks.Wait()
 }
 
 // Refresh loads the catalogue if there is none or the database has changed.
@@ -147,11 +156,17 @@ func (s *Store) Fresh(ctx context.Context) *Catalog {
 	return s.Current()
 }
 
+// closed is a check that is over.
+var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
 // join gives the channel of the next check that has not begun, and starts one
 // if there is none.
 func (s *Store) join() <-chan struct{} {
 	s.joining.Lock()
 	defer s.joining.Unlock()
+	if s.stopped {
+		return closed
+	}
 	if s.next == nil {
 		s.next = make(chan struct{})
 		done := s.next

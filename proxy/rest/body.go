@@ -57,11 +57,13 @@ func scanJSON(body []byte) (bodyShape, error) {
 }
 
 type jsonScanner struct {
-	b      []byte
-	i      int
-	shape  bodyShape
-	rows   int
-	met    []bool // which of the keys the row under way has
+	b     []byte
+	i     int
+	shape bodyShape
+	rows  int
+	met   []bool // which of the keys the row under way has
+	// places finds keys by name, once there are too many to look through.
+	places map[string]int
 	failed bool
 	deep   bool
 	bad    error
@@ -171,7 +173,7 @@ func (s *jsonScanner) rowKey(raw []byte, first bool, n int) {
 		key = s.unquote(raw)
 	}
 	if n >= len(s.shape.keys) || string(key) != s.shape.keys[n] {
-		n = slices.Index(s.shape.keys, string(key))
+		n = s.place(key)
 	}
 	switch {
 	case n >= 0:
@@ -179,9 +181,30 @@ func (s *jsonScanner) rowKey(raw []byte, first bool, n int) {
 	case first:
 		s.shape.keys = append(s.shape.keys, string(key))
 		s.met = append(s.met, true)
+		if s.places != nil {
+			s.places[string(key)] = len(s.met) - 1
+		}
 	default:
 		s.shape.ragged = true
 	}
+}
+
+// place is the number of a key of the first row, or -1.
+func (s *jsonScanner) place(key []byte) int {
+	const few = 32
+	if len(s.shape.keys) <= few {
+		return slices.Index(s.shape.keys, string(key))
+	}
+	if s.places == nil {
+		s.places = make(map[string]int, 2*few)
+		for i, k := range s.shape.keys {
+			s.places[k] = i
+		}
+	}
+	if n, ok := s.places[string(key)]; ok {
+		return n
+	}
+	return -1
 }
 
 func (s *jsonScanner) array(depth int, rows bool) {

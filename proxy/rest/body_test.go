@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -107,5 +109,37 @@ func TestConvertedBodies(t *testing.T) {
 		if err != nil || string(got) != want {
 			t.Errorf("%q: %s %v, want %s", in, got, err, want)
 		}
+	}
+}
+
+// A body of very many keys must not take the square of their number.
+func TestManyKeysScanInTime(t *testing.T) {
+	t.Parallel()
+	b := []byte{'['}
+	for row := range 2 {
+		if row > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '{')
+		for i := range 200_000 {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			n := i
+			if row == 1 {
+				n = 199_999 - i
+			}
+			b = append(strconv.AppendInt(append(b, `"k`...), int64(n), 10), `":1`...)
+		}
+		b = append(b, '}')
+	}
+	b = append(b, ']')
+	start := time.Now()
+	shape, err := scanJSON(b)
+	if err != nil || shape.ragged || len(shape.keys) != 200_000 {
+		t.Fatalf("%d keys, ragged %t, %v", len(shape.keys), shape.ragged, err)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %s", took)
 	}
 }

@@ -63,7 +63,7 @@ func (p *planner) negotiate(pl *plan) error {
 	if p.r.media == mediaNone {
 		return noMediaType(p.r.accepted)
 	}
-	pl.applied.hasMax = p.r.prefs.hasMax
+	pl.warnings = p.warnings()
 	return nil
 }
 
@@ -272,69 +272,47 @@ func (n *node) byOuter(outer string) *node {
 // list writes what n selects; it gives the numbers of the columns to group by,
 // which are all but the aggregates, if there are any.
 func (p *planner) list(q *query.SQL, n *node) (group []int) {
-	column := 0
-	add := func(grouped bool) {
-		if column++; grouped && n.aggregates() {
-			group = append(group, column)
-		}
-	}
-	comma := func() {
-		if column > 0 {
+	column, grouping := 0, n.aggregates()
+	next := func() {
+		if column++; column > 1 {
 			q.Add(", ")
 		}
 	}
+	add := func(agg query.Aggregate) {
+		if grouping && agg == query.NoAggregate {
+			group = append(group, column)
+		}
+	}
 	for i := range n.items {
-		comma()
-		q.Item(n.alias, &n.items[i])
-		add(n.items[i].Agg == query.NoAggregate)
+		next()
+		it := n.items[i]
+		if n.hoists() {
+			it = raw(it)
+		}
+		q.Item(n.alias, &it)
+		add(it.Agg)
 	}
 	for _, k := range n.kids {
 		switch {
 		case k.spread:
-			for _, name := range k.columns() {
-				comma()
-				q.Column(k.outer, name)
-				add(true)
+			for _, c := range k.columns() {
+				next()
+				add(c.write(q, k.outer, n.hoists()))
 			}
 		case !k.empty():
-			comma()
+			next()
 			p.embedValue(q, k)
-			if n.aggregates() {
+			if grouping {
 				q.Add("::jsonb") // json can't be grouped by
 			}
 			q.Add(" as ").Ident(k.label)
-			add(true)
+			add(query.NoAggregate)
 		}
 	}
 	if column == 0 && len(n.kids) == 0 {
 		q.Column(n.alias, "*")
 	}
 	return group
-}
-
-// columns are the names of what a spread gives to its parent.
-func (n *node) columns() []string {
-	var names []string
-	for i := range n.items {
-		it := &n.items[i]
-		switch {
-		case it.Alias != "":
-			names = append(names, it.Alias)
-		case it.Agg != query.NoAggregate:
-			names = append(names, it.Agg.String())
-		default:
-			names = append(names, it.Field.Name)
-		}
-	}
-	for _, k := range n.kids {
-		switch {
-		case k.spread:
-			names = append(names, k.columns()...)
-		case !k.empty():
-			names = append(names, k.label)
-		}
-	}
-	return names
 }
 
 // empty tells an embed that selects nothing at all: it only joins.
@@ -352,10 +330,10 @@ func (n *node) empty() bool {
 
 // lateral tells embeds that must be joined. The others are subqueries of the
 // select list, which Postgres leaves out for rows that a limit cuts off. One row
-// is sure only for a table's key; a view may repeat it.
+// is sure only for a table's key; a view may repeat it, and so may heirs.
 func (n *node) lateral() bool {
 	return n.inner || n.joined || n.spread ||
-		n.link.ToOne() && (n.link.Function != nil || n.link.Target.IsView()) && !n.empty()
+		n.link.ToOne() && (n.link.Function != nil || n.link.Target.IsView() || n.link.Target.Inherited) && !n.empty()
 }
 
 func (p *planner) embedValue(q *query.SQL, k *node) {
@@ -388,7 +366,13 @@ func (p *planner) join(q *query.SQL, k *node) {
 		q.Add(") as ").Ident(k.outer).Add(" on true")
 		return
 	}
-	q.Add("select json_agg(", rowName, ") as ", embedName, " from (")
+	q.Add("select ")
+	if k.spread {
+		k.arrays(q)
+	} else {
+		q.Add("json_agg(", rowName, ")")
+	}
+	q.Add(" as ", embedName, " from (")
 	p.node(q, k)
 	q.Add(") as ", rowName, ") as ").Ident(k.outer)
 	if k.inner {

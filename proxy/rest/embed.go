@@ -28,14 +28,17 @@ func (p *planner) embed(parent *node, it *query.Item) (*node, error) {
 	depth := "_" + strconv.Itoa(k.depth)
 	k.alias = link.Target.Name + depth
 	k.outer = link.Origin.Name + "_" + k.label + depth
-	if k.spread && !link.ToOne() {
-		return nil, notImplemented("a spread of many rows (...name(…) of a to-many relationship)")
-	}
 	if p.cfg.MaxRows > 0 && (p.r.rpc || p.r.reads()) {
 		limit := maxRowsParam
 		k.limit = &limit
 	}
-	return k, p.addItems(k, e.Items)
+	if err := p.addItems(k, e.Items); err != nil {
+		return nil, err
+	}
+	if k.spread && !link.ToOne() && k.hoisted() {
+		return nil, notImplemented("Aggregates are not implemented for one-to-many or many-to-many spreads.")
+	}
+	return k, nil
 }
 
 // findLink looks for the one relationship that an embed means.

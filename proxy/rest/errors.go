@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -47,8 +48,10 @@ func invalidRange(details string) *web.Error {
 }
 
 func outOfBounds(offset, total int64) *web.Error {
-	return invalidRange("An offset of " + strconv.FormatInt(offset, 10) + " was requested, but there are only " +
-		strconv.FormatInt(total, 10) + " rows.")
+	rows := strconv.FormatInt(total, 10)
+	e := invalidRange("An offset of " + strconv.FormatInt(offset, 10) + " was requested, but there are only " + rows + " rows.")
+	e.Header = http.Header{"Content-Range": {"*/" + rows}}
+	return e
 }
 
 func badMethod(method string, rpc bool) *web.Error {

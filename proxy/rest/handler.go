@@ -69,7 +69,11 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 		}
 		h.before = []pg.Statement{{SQL: "select " + query.Ident(schema) + "." + query.Ident(name) + "()"}}
 	}
-	h.pending.New = func() any { return new(request) }
+	h.pending.New = func() any {
+		r := new(request)
+		r.reset(&h.cfg)
+		return r
+	}
 	return h, nil
 }
 
@@ -96,7 +100,7 @@ func (h *Handler) Serve(w *web.Response, hr *http.Request) error {
 	if header == nil {
 		header = http.Header{}
 	}
-	header.Set("Proxy-Status", "Fluxbase; error="+e.Code)
+	header.Set("Proxy-Status", "PostgREST; error="+e.Code)
 	e.Header = header
 	return &e
 }
@@ -108,8 +112,10 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	}
 	w.Role = caller.Role
 	r := h.pending.Get().(*request)
-	defer h.pending.Put(r)
-	r.reset(&h.cfg)
+	defer func() {
+		r.reset(&h.cfg) // the body must not outlive the request
+		h.pending.Put(r)
+	}()
 	if err := r.parse(hr); err != nil {
 		return err
 	}

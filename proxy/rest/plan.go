@@ -33,6 +33,8 @@ type plan struct {
 	applied preferences
 	// allow answers OPTIONS.
 	allow string
+	// warnings tell the client what will stop working.
+	warnings []string
 }
 
 type explain struct {
@@ -54,6 +56,9 @@ type planner struct {
 	catalog *catalog.Catalog
 	cfg     *Config
 	root    *node
+	// legacy are the embeds that a parameter names by their relation although
+	// they have an alias.
+	legacy []*node
 }
 
 // makePlan plans r; an error is the client's.
@@ -145,7 +150,7 @@ func (p *planner) tree(src source) error {
 		p.addFilters,
 		p.addOrders,
 		p.addRanges,
-		func() error { return p.finish(p.root) },
+		func() error { return p.finish(p.root, false) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -248,8 +253,22 @@ func (p *planner) find(path query.Path) (*node, error) {
 			return nil, notEmbedded(name)
 		}
 		n = n.kids[i]
+		if n.label != name && !slices.Contains(p.legacy, n) {
+			p.legacy = append(p.legacy, n)
+		}
 	}
 	return n, nil
+}
+
+// warnings deprecates naming embeds by their relation (RFC 7234, 5.5).
+func (p *planner) warnings() []string {
+	var list []string
+	for _, n := range p.legacy {
+		list = append(list, "299 PostgREST16 \"Embedded resource was referenced by relation name even though it has an alias. "+
+			"This is deprecated and will stop working in a future release. "+
+			"Update `"+n.name+"` to `"+n.label+"` in query string filters, orders or limits.\"")
+	}
+	return list
 }
 
 func (p *planner) addFilters() error {
@@ -361,7 +380,8 @@ func (p *planner) addRanges() error {
 }
 
 // finish checks what names embeds in conditions and orders, all the way down.
-func (p *planner) finish(n *node) error {
+// grouped tells that a level above has aggregates.
+func (p *planner) finish(n *node, grouped bool) error {
 	for i := range n.where {
 		if err := n.embedTests(&n.where[i]); err != nil {
 			return err
@@ -381,9 +401,9 @@ func (p *planner) finish(n *node) error {
 		}
 		t.Relation, k.joined = k.outer, true
 	}
-	n.expandStars(p)
+	n.expandStars(p, grouped)
 	for _, k := range n.kids {
-		if err := p.finish(k); err != nil {
+		if err := p.finish(k, grouped || n.aggregates()); err != nil {
 			return err
 		}
 	}
@@ -418,36 +438,4 @@ func (n *node) embedTests(cond *query.Node) error {
 	}
 	cond.Embed, k.joined = k.outer, true
 	return nil
-}
-
-// expandStars names the columns of * where a star would lose a format, or can't
-// be grouped by.
-func (n *node) expandStars(p *planner) {
-	rel := n.source.relation
-	if rel == nil {
-		return
-	}
-	formatted := slices.ContainsFunc(rel.Columns, func(c *catalog.Column) bool {
-		return p.catalog.Format(c.Type, "json") != ""
-	})
-	if !formatted && !n.aggregates() {
-		return
-	}
-	var items []query.Item
-	for _, it := range n.items {
-		if it.Field.Name != "*" || it.Agg != query.NoAggregate {
-			items = append(items, it)
-			continue
-		}
-		for _, c := range rel.Columns {
-			col := query.Item{Field: query.Field{Name: c.Name}}
-			p.resolveItem(n, &col)
-			items = append(items, col)
-		}
-	}
-	n.items = items
-}
-
-func (n *node) aggregates() bool {
-	return slices.ContainsFunc(n.items, func(it query.Item) bool { return it.Agg != query.NoAggregate })
 }

@@ -40,6 +40,9 @@ type request struct {
 	key []byte // of the plan
 }
 
+// keptParams is how many parameters a request may have for its memory to be kept.
+const keptParams = 64
+
 // reads tells the methods that can't write.
 func (r *request) reads() bool { return r.method == http.MethodGet || r.method == http.MethodHead }
 
@@ -47,7 +50,11 @@ func (r *request) reads() bool { return r.method == http.MethodGet || r.method =
 func (r *request) reset(cfg *Config) {
 	clear(r.params)
 	clear(r.values)
-	*r = request{cfg: cfg, params: r.params[:0], values: r.values[:0], key: r.key[:0], rows: allRows}
+	old := *r
+	*r = request{cfg: cfg, rows: allRows}
+	if cap(old.key) <= maxKey && cap(old.params) <= keptParams {
+		r.params, r.values, r.key = old.params[:0], old.values[:0], old.key[:0]
+	}
 }
 
 // parse reads all of hr but its token.
@@ -74,18 +81,18 @@ func (r *request) parse(hr *http.Request) error {
 }
 
 func (r *request) parsePath(path string) error {
-	path, ok := strings.CutPrefix(path, r.cfg.Prefix)
-	if !ok {
+	path, ok := strings.CutPrefix(path, strings.TrimSuffix(r.cfg.Prefix, "/"))
+	switch {
+	case ok && (path == "" || path == "/"):
+		return errRootDisabled
+	case !ok || path[0] != '/':
 		return errInvalidPath
 	}
-	path = strings.Trim(path, "/")
-	if path == "" {
-		return errRootDisabled
-	}
+	path = path[1:]
 	if rest, ok := strings.CutPrefix(path, "rpc/"); ok {
 		r.rpc, path = true, rest
 	}
-	if strings.IndexByte(path, '/') >= 0 {
+	if path == "" || strings.IndexByte(path, '/') >= 0 {
 		return errInvalidPath
 	}
 	if strings.IndexByte(path, '%') >= 0 {

@@ -27,6 +27,9 @@ func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *pla
 	if s := r.prefs.applied(pl.applied); s != "" {
 		head["Preference-Applied"] = []string{s}
 	}
+	if pl.warnings != nil {
+		head["Warning"] = pl.warnings
+	}
 	if a.content {
 		head["Content-Type"] = contentTypeHeaders[pl.media]
 		if len(h.cfg.Schemas) > 1 || r.profiled {

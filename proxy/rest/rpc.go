@@ -48,6 +48,7 @@ func (p *planner) call() (*plan, error) {
 	if err := p.negotiate(pl); err != nil {
 		return nil, err
 	}
+	pl.applied.hasMax = p.r.prefs.hasMax
 	if !f.Returns.Set && p.r.prefs.hasMax && p.r.prefs.handling == handlingStrict {
 		return nil, errSingleFunction
 	}
@@ -65,6 +66,7 @@ func (p *planner) argumentNames() ([]string, error) {
 		return p.r.shape.keys, nil
 	}
 	var names []string
+	seen := map[string]bool{}
 	for i := range p.r.params {
 		if p.r.params[i].kind != paramArg {
 			continue
@@ -73,7 +75,8 @@ func (p *planner) argumentNames() ([]string, error) {
 		if err != nil {
 			return nil, parseError(err)
 		}
-		if !slices.Contains(names, field.Name) {
+		if !seen[field.Name] {
+			seen[field.Name] = true
 			names = append(names, field.Name)
 		}
 	}

@@ -37,7 +37,8 @@ var testKeys = sync.OnceValue(func() (k struct {
 	rsa *rsa.PrivateKey
 	ec  *ecdsa.PrivateKey
 	ed  ed25519.PrivateKey
-}) {
+},
+) {
 	var err1, err2, err3 error
 	k.rsa, err1 = rsa.GenerateKey(rand.Reader, 2048)
 	k.ec, err2 = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -16,7 +16,7 @@ const echo = () => service.from('echo')
 // In these the text is a name or grammar: whatever comes back, it is no failure of
 // the server's and nothing that SQL in the text has made.
 const grammar = {
-  'a table': (text) => service.from(text).select('*').limit(1),
+  'a table': (text) => service.from(text.trim() ? text : 'x').select('*').limit(1),
   'a function': (text) => service.rpc(text, {}),
   'an argument': (text) => service.rpc('same_text', { [text]: 'x' }),
   'select': (text) => echo().select(text),
@@ -37,14 +37,22 @@ const grammar = {
   'a schema': (text) => service.schema(text.replace(/[^\x20-\x7e]/g, '')).from('echo').select(),
 }
 
+// each tries every text, some at once: an unknown name waits for a look at the database.
+async function each(attempt) {
+  const left = [...hostile]
+  await Promise.all(Array.from({ length: 16 }, async () => {
+    while (left.length > 0) await attempt(left.pop())
+  }))
+}
+
 for (const [place, call] of Object.entries(grammar)) {
   test(`hostile text as ${place}`, async () => {
-    for (const text of hostile) {
+    await each(async (text) => {
       const answer = await call(text)
       const seen = JSON.stringify({ text, ...answer })
       assert.ok(answer.status >= 200 && answer.status < 500, seen)
-      assert.ok(!seen.includes('pwned') || text.includes('pwned'), seen)
-    }
+      assert.ok(!seen.includes('gotcha'), seen) // what 'got'||'cha' gives
+    })
   })
 }
 
@@ -67,10 +75,12 @@ const data = {
 
 for (const [place, call] of Object.entries(data)) {
   test(`hostile text is data as ${place}`, async () => {
-    for (const text of hostile) {
+    await each(async (text) => {
       const { status, values } = await call(text)
       if (text.includes('\0')) assert.equal(status, 400, JSON.stringify(text))
+      // In a URL of a function such a value is a filter, as in PostgREST.
+      else if (place.endsWith('URL') && /^(not\.)?(eq|in|is)\./.test(text)) assert.ok([200, 400, 404].includes(status), text)
       else assert.deepEqual([status, [...values]], [200, [text]])
-    }
+    })
   })
 }

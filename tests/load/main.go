@@ -125,12 +125,12 @@ type bench struct {
 }
 
 func (b *bench) wrk(ctx context.Context, c loadCase, seconds, conns int) (sample, error) {
-	cmd := exec.CommandContext(ctx, "wrk", "-t2", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(seconds)+"s",
+	cmd := exec.CommandContext(ctx, "wrk", "-t2", "-c"+strconv.Itoa(conns), "-d"+strconv.Itoa(seconds)+"s", "--timeout", "10s",
 		"-s", filepath.Join(b.dir, "wrk.lua"), b.base)
 	cmd.Env = append(os.Environ(), "CASE="+c.name, "PREFIX=/rest/v1", "AUTH=Bearer "+b.token)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return sample{}, fmt.Errorf("wrk (Debian package wrk): %w\n%s", err, out)
+		return sample{}, fmt.Errorf("run wrk (Debian package wrk): %w\n%s", err, out)
 	}
 	var s sample
 	var bad int
@@ -139,7 +139,7 @@ func (b *bench) wrk(ctx context.Context, c loadCase, seconds, conns int) (sample
 		return sample{}, fmt.Errorf("read wrk's result: %w\n%s", err, out)
 	}
 	if bad > 0 {
-		return sample{}, fmt.Errorf("%s: %d requests failed, so the figures mean nothing", c.name, bad)
+		return sample{}, fmt.Errorf("%s: %d requests failed, so the figures mean nothing\n%s", c.name, bad, out)
 	}
 	return s, nil
 }
