@@ -35,6 +35,9 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(w, r.Body, s.cfg.BodyLimit)
+		// A body that comes drop by drop must not keep memory for ever, and the
+		// context's deadline doesn't end a read. net/http lifts this one by itself.
+		_ = w.SetReadDeadline(start.Add(s.cfg.RequestTimeout))
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
@@ -54,6 +57,7 @@ func (s *Server) finish(w *web.Response, r *http.Request, start time.Time) {
 			defer panic(http.ErrAbortHandler)
 		}
 	}
+	w.Finish()
 	took := time.Since(start)
 	s.metrics.observe(w, r.Method, took)
 	s.logRequest(w, r, took)
@@ -97,15 +101,14 @@ func (s *Server) logRequest(w *web.Response, r *http.Request, took time.Duration
 	if !s.log.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 12)
+	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
 		slog.String("request_id", w.ID),
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.EscapedPath()),
-		slog.String("route", w.Route),
 		slog.Int("status", w.Status()),
 		slog.Int64("bytes", w.Bytes()),
-		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.Int64("us", took.Microseconds()),
 		slog.String("remote", r.RemoteAddr),
 	)
 	if w.Role != "" {

@@ -22,7 +22,8 @@ import (
 //	sh background      run until the end of the page; the text that follows is waited for
 //	text               the output of the block before
 //	text browser URL   what a browser shows at URL, which the shell expands first
-//	sql, js, html ...  written to the file that the comment on its first line names
+//	text tree          not run; each line begins with a path that must be there
+//	sql, html, bash …  written to the file that the comment on its first line names
 //
 // In a text … stands for anything within a line, or as a line of its own for any
 // lines. In a command, … is what an earlier output had in its place: 'apikey: …'.
@@ -76,7 +77,7 @@ func runPage(t *testing.T, path string, env []string, swap ...string) {
 		s.where = fmt.Sprintf("%s:%d", path, f.line)
 		f.text = replace.Replace(f.text)
 		switch {
-		case f.lang == "":
+		case f.lang == "", f.info == "tree":
 		case f.lang == "sh":
 			last = s.run(f)
 		case f.lang == "text" && strings.HasPrefix(f.info, "browser "):
@@ -145,7 +146,7 @@ func sources(t *testing.T) map[string]bool {
 var (
 	inlineCode = regexp.MustCompile("`([^`\n]+)`")
 	mdLink     = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
-	treeLine   = regexp.MustCompile(`^ *(\S+)  `)
+	treeLine   = regexp.MustCompile(`^ *(\S+)(  .*)?\n$`)
 	aPath      = regexp.MustCompile(`^(cmd|proxy|replication|sql|plpgsql|tests|sdk|docs)/[A-Za-z0-9_./-]*$`)
 )
 

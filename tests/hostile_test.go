@@ -139,7 +139,7 @@ func hostileRequests(text string) []hostileRequest {
 		path = strings.NewReplacer("@", url.PathEscape(text), "$", q).Replace(path)
 		out = append(out, hostileRequest{"in the URL", http.MethodGet, path, "", nil})
 	}
-	for _, r := range []hostileRequest{
+	out = append(out, []hostileRequest{
 		{"a key of a body", http.MethodPost, "/tags", `{` + key + `: "x"}`, undone},
 		{"a body", http.MethodPost, "/tags", text, undone},
 		{"a csv body", http.MethodPost, "/tags", "name\n" + text, []string{undone[0], "Content-Type: text/csv"}},
@@ -148,9 +148,7 @@ func hostileRequests(text string) []hostileRequest {
 		{"the filter of an update", http.MethodPatch, "/tags?name=eq." + q, `{"name": "x"}`, undone},
 		{"the column of a delete", http.MethodDelete, "/tags?" + q + "=eq.x", "", undone},
 		{"an argument's name", http.MethodPost, "/rpc/same_text", `{` + key + `: "x"}`, undone[1:]},
-	} {
-		out = append(out, r)
-	}
+	}...)
 	for _, name := range []string{"Prefer", "Accept", "Accept-Profile", "Range", "Content-Type", "X-Request-Id"} {
 		out = append(out, hostileRequest{"header " + name, http.MethodGet, "/echo?limit=1", "", []string{name + ": " + headerText(text)}})
 	}

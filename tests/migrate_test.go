@@ -312,7 +312,7 @@ func TestDemoLetsEachSeeTheirOwn(t *testing.T) {
 		{"not in another's name", "authenticated", demo.Ada, `insert into comments (note_id, body, author_id) values (1, 'x', '` + demo.Bob + `')`, 0, "42501"},
 		{"search finds what one sees", "authenticated", demo.Bob, `select from search_notes('the')`, 2, ""},
 		{"publishes hers", "authenticated", demo.Ada, `select from publish_note(2)`, 1, ""},
-		{"finds no one else's", "authenticated", demo.Ada, `select from publish_note(4)`, 0, "P0002"},
+		{"finds no one else's", "authenticated", demo.Ada, `select from publish_note(4)`, 0, "PT404"},
 		{"service sees all", "service_role", "", `select from notes`, 5, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -22,21 +22,23 @@ import (
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
 
-// bouncerConfig is the one of docs/how-to/behind-pgbouncer.md, with a pool so small
-// that every request meets connections which others have used.
-const bouncerConfig = `[databases]
-* = host=%s port=%s
-
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = %s
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = %s
-pool_mode = transaction
-max_client_conn = 200
-default_pool_size = %d
-`
+// bouncerConfig is that of docs/how-to/behind-pgbouncer.md, with what differs here.
+func bouncerConfig(t *testing.T, differs ...string) string {
+	t.Helper()
+	for _, f := range fences(t, "../docs/how-to/behind-pgbouncer.md") {
+		if f.lang != "ini" {
+			continue
+		}
+		for i := 0; i < len(differs); i += 2 {
+			if !strings.Contains(f.text, differs[i]) {
+				t.Fatalf("the page's configuration lacks %s", differs[i])
+			}
+		}
+		return strings.NewReplacer(differs...).Replace(f.text)
+	}
+	t.Fatal("the page has no configuration")
+	return ""
+}
 
 // startBouncer runs PgBouncer in transaction mode in front of db's server, and
 // returns URLs of our logins that lead through it.
@@ -66,8 +68,9 @@ func startBouncer(t *testing.T, db *dbtest.DB, poolSize int) map[string]string {
 	}
 	usersFile, configFile := filepath.Join(dir, "users.txt"), filepath.Join(dir, "pgbouncer.ini")
 	for file, text := range map[string]string{
-		usersFile:  users,
-		configFile: fmt.Sprintf(bouncerConfig, host, serverPort, port, usersFile, poolSize),
+		usersFile: users,
+		configFile: bouncerConfig(t, "10.0.0.5", host, "port=5432", "port="+serverPort, "6432", port,
+			"/etc/pgbouncer/users.txt", usersFile, "default_pool_size = 20", fmt.Sprint("default_pool_size = ", poolSize)),
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

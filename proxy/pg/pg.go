@@ -46,7 +46,7 @@ func Open(ctx context.Context, cfg Config, url string, hi, lo int) (*DB, error) 
 	// A request that is given up cancels its statement and keeps the connection;
 	// closing it would leave the statement running and cost a log-in.
 	pc.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 5 * time.Second}
+		return &canceller{conn: conn}
 	}
 	statements := cfg.StatementCache
 	if !cfg.PreparedStatements {

@@ -1,6 +1,9 @@
 package query
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // SQL is a statement being written, and what its parameters stand for.
 type SQL struct {
@@ -170,10 +173,14 @@ func (q *SQL) filter(rel string, n *Node) {
 }
 
 func (q *SQL) language(lang string) *SQL {
-	if lang != "" {
-		q.Add(Literal(lang), ", ")
+	if lang == "" {
+		return q
 	}
-	return q
+	// Digits alone, or a dash, would be taken for an oid.
+	if lang == "-" || strings.Trim(lang, "0123456789") == "" {
+		lang = Ident(lang)
+	}
+	return q.Add(Literal(lang), ", ")
 }
 
 func (q *SQL) value(n *Node) *SQL {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"time"
 )
 
 // Handler answers one request, or returns the error that Serve then logs once
@@ -26,7 +27,16 @@ type Response struct {
 
 	status int
 	bytes  int64
+	slow   bool // a deadline for the client to take the answer is set
 }
+
+const (
+	// Up to freeBytes fit into what the kernel buffers for a connection, so that
+	// no write can block; for what comes after them a client has slowWriteTimeout,
+	// so that one which doesn't read can't keep an answer in memory for ever.
+	freeBytes        = 64 << 10
+	slowWriteTimeout = time.Minute
+)
 
 // Status is the status sent, 0 while nothing was sent.
 func (w *Response) Status() int { return w.status }
@@ -47,9 +57,30 @@ func (w *Response) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	if w.bytes+int64(len(b)) > freeBytes {
+		// Renewed with each part, so that a long stream goes on while it is read.
+		w.slow = w.setWriteDeadline(time.Now().Add(slowWriteTimeout)) == nil
+	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
 	return n, err
+}
+
+func (w *Response) setWriteDeadline(t time.Time) error {
+	return http.NewResponseController(w.ResponseWriter).SetWriteDeadline(t)
+}
+
+// SetReadDeadline is when reading the body gives up.
+func (w *Response) SetReadDeadline(t time.Time) error {
+	return http.NewResponseController(w.ResponseWriter).SetReadDeadline(t)
+}
+
+// Finish leaves the connection as the next request on it expects it. net/http
+// sends what it has buffered after this, at most 4 KiB.
+func (w *Response) Finish() {
+	if w.slow {
+		_ = w.setWriteDeadline(time.Time{})
+	}
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.

@@ -238,7 +238,7 @@ describe('functions', () => {
   })
   test('a function that writes, its refusal, and its absence by GET', async () => {
     const [{ id }] = await rows(bobs.from('notes').insert({ title: 'to publish' }).select('id'))
-    await refused(adas.rpc('publish_note', { note_id: id }), 500, 'P0002')
+    await refused(adas.rpc('publish_note', { note_id: id }), 404, 'PT404')
     await refused(bobs.rpc('publish_note', { note_id: id }, { get: true }), 405, '25006')
     assert.equal((await rows(bobs.rpc('publish_note', { note_id: id }))).is_public, true)
     assert.deepEqual(titles(await rows(anon.from('notes').select('title').eq('id', id))), ['to publish'])

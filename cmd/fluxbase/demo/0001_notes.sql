@@ -168,9 +168,10 @@ begin
   returning n.* into v_note;
 
   -- Someone else's note is not found either: the update sees only what it may change.
+  -- PT and a status is how a function chooses the status of the answer.
   if not found then
     raise exception using
-      errcode = 'no_data_found',
+      errcode = 'PT404',
       message = 'there is no such note of yours';
   end if;
 
@@ -179,7 +180,7 @@ end;
 $$;
 
 comment on function public.publish_note(bigint) is
-  'Makes a note of the caller public and returns it. Raises P0002 when there is none.';
+  'Makes a note of the caller public and returns it. Raises PT404 when there is none.';
 
 ---- create above / drop below ----
 
