@@ -57,8 +57,10 @@ type poolCollector struct{ pools map[string]*pg.DB }
 var (
 	poolConns = prometheus.NewDesc("fluxbase_database_connections",
 		"Connections of a pool by state; acquired at max for long means the pool is too small.", []string{"pool", "state"}, nil)
-	poolWaits = prometheus.NewDesc("fluxbase_database_acquire_waits_total",
-		"Transactions that found every connection of the pool at work and waited.", []string{"pool"}, nil)
+	poolWaiting = prometheus.NewDesc("fluxbase_database_waiting",
+		"Requests that wait for a connection now.", []string{"pool"}, nil)
+	poolShared = prometheus.NewDesc("fluxbase_database_shared_trips_total",
+		"Reads that found every connection at work and went along with another.", []string{"pool"}, nil)
 	poolGaveUp = prometheus.NewDesc("fluxbase_database_acquire_failures_total",
 		"Transactions that got no connection in time.", []string{"pool"}, nil)
 )
@@ -76,7 +78,8 @@ func (c poolCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge("acquired", st.Acquired)
 		gauge("idle", st.Idle)
 		gauge("max", st.Max)
-		ch <- prometheus.MustNewConstMetric(poolWaits, prometheus.CounterValue, float64(st.Waits), name)
+		ch <- prometheus.MustNewConstMetric(poolWaiting, prometheus.GaugeValue, float64(st.Waiting), name)
+		ch <- prometheus.MustNewConstMetric(poolShared, prometheus.CounterValue, float64(st.Shared), name)
 		ch <- prometheus.MustNewConstMetric(poolGaveUp, prometheus.CounterValue, float64(st.GaveUp), name)
 	}
 }

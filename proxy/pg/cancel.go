@@ -12,7 +12,7 @@ import (
 const cancelPatience = 5 * time.Second
 
 // canceller cancels the statement of a request that was given up, and keeps the
-// connection. pgconn's own handler hangs up the cancel request as soon as the
+// connection: closing it would leave the statement running and cost a log-in. pgconn's own handler hangs up the cancel request as soon as the
 // statement has ended, of which PgBouncer 1.18 dies (pgbouncer issue 801); this one
 // waits until the other side hangs up, as libpq does.
 type canceller struct {

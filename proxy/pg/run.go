@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"unsafe"
@@ -19,15 +18,12 @@ const become = `select set_config('transaction_read_only', $1, true),` +
 	` set_config('request.path', $6, true), set_config('request.headers', $7, true),` +
 	` set_config('request.cookies', $8, true), set_config('request.id', $9, true)`
 
-// run sends tx as one pipeline and reads its answer. Whatever happens, the
-// connection is left without a transaction, or closed.
-func (s *session) run(ctx context.Context, tx *Tx) (*Result, error) {
-	defer s.settle()
-	p := s.conn.StartPipeline(ctx)
-	// Only what a plain pipeline can't do needs a transaction that is begun and
-	// ended by name.
-	named := tx.Check != nil || tx.Rollback || tx.Isolation != ""
-	if named {
+// named tells what only a transaction that is begun and ended by name can do.
+func (tx *Tx) named() bool { return tx.Check != nil || tx.Rollback || tx.Isolation != "" }
+
+// sendTx adds tx to the pipeline, up to its Sync.
+func (s *session) sendTx(p *pgconn.Pipeline, tx *Tx) {
+	if tx.named() {
 		s.send(p, stmtKey{sql: begin(tx.Isolation)}, nil, stepDropped)
 	}
 	s.sendSettings(p, tx)
@@ -35,20 +31,33 @@ func (s *session) run(ctx context.Context, tx *Tx) (*Result, error) {
 		s.send(p, tx.key(&tx.Before[i]), tx.Before[i].Args, stepDropped)
 	}
 	s.send(p, tx.key(&tx.Main), tx.Main.Args, stepMain)
-	if named && tx.Check == nil {
-		s.sendEnd(p, tx.Rollback)
+	if tx.named() && tx.Check == nil {
+		for _, end := range ends(tx.Rollback) {
+			s.send(p, stmtKey{sql: end}, nil, stepDropped)
+		}
 	}
-	s.sync(p)
+	p.SendPipelineSync()
+	s.steps = append(s.steps, step{kind: stepSync})
+}
 
-	res, err := s.read(p)
-	if !named {
-		return res, err
+// ends are the statements that end a named transaction. A roll-back checks
+// deferred constraints first: who asks for a dry run wants to see them fail.
+func ends(rollback bool) []string {
+	if rollback {
+		return []string{"set constraints all immediate", "rollback"}
 	}
+	return []string{"commit"}
+}
+
+// decide asks the check of a named transaction, ends it accordingly, and never
+// leaves it open.
+func (s *session) decide(ctx context.Context, tx *Tx, res *Result, err error) (*Result, error) {
 	if err == nil && tx.Check != nil {
 		if err = tx.Check(res); err != nil {
 			err = checkError{err}
+		} else {
+			_, err = s.conn.Exec(ctx, strings.Join(ends(tx.Rollback), "; ")).ReadAll()
 		}
-		err = errors.Join(err, s.end(ctx, tx.Rollback || err != nil))
 	}
 	if err != nil {
 		res.Free()
@@ -115,34 +124,6 @@ func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 	s.send(p, stmtKey{sql: b.String()}, more, stepDropped)
 }
 
-// sendEnd ends a named transaction. A roll-back checks deferred constraints
-// first: who asks for a dry run wants to see them fail.
-func (s *session) sendEnd(p *pgconn.Pipeline, rollback bool) {
-	if !rollback {
-		s.send(p, stmtKey{sql: "commit"}, nil, stepDropped)
-		return
-	}
-	s.send(p, stmtKey{sql: "set constraints all immediate"}, nil, stepDropped)
-	s.send(p, stmtKey{sql: "rollback"}, nil, stepDropped)
-}
-
-func (s *session) sync(p *pgconn.Pipeline) {
-	p.SendPipelineSync()
-	s.steps = append(s.steps, step{kind: stepSync})
-	// A failed flush closes the pipeline; read finds its error there.
-	_ = p.Flush()
-}
-
-// end runs sendEnd in a round trip of its own.
-func (s *session) end(ctx context.Context, rollback bool) error {
-	s.settle()
-	p := s.conn.StartPipeline(ctx)
-	s.sendEnd(p, rollback)
-	s.sync(p)
-	_, err := s.read(p)
-	return err
-}
-
 // rollback frees the connection from a transaction that failed under way. The
 // request may be gone by now, so it has its own short deadline.
 func (s *session) rollback(ctx context.Context) {
@@ -153,46 +134,4 @@ func (s *session) rollback(ctx context.Context) {
 	defer cancel()
 	// If this fails too, the pool sees the open transaction and drops the connection.
 	_, _ = s.conn.Exec(ctx, "rollback").ReadAll()
-}
-
-// read takes every answer of the pipeline, in order, and returns the first
-// error. An error that Postgres raises at the end, such as a deferred
-// constraint's, comes in place of the sync.
-func (s *session) read(p *pgconn.Pipeline) (*Result, error) {
-	var res *Result
-	err := func() error {
-		for i := range s.steps {
-			got, err := p.GetResults()
-			if err != nil {
-				return err
-			}
-			switch st := &s.steps[i]; st.kind {
-			case stepPrepared:
-				desc := got.(*pgconn.StatementDescription)
-				desc.Name = st.stmt.name
-				st.stmt.desc = desc
-			case stepDropped:
-				if _, err := got.(*pgconn.ResultReader).Close(); err != nil {
-					return err
-				}
-			case stepMain:
-				r := new(Result)
-				if err := r.read(got.(*pgconn.ResultReader)); err != nil {
-					r.Free()
-					return err
-				}
-				res = r
-			case stepClosed, stepSync:
-			}
-		}
-		return nil
-	}()
-	if closeErr := p.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		res.Free()
-		return nil, err
-	}
-	return res, nil
 }

@@ -3,8 +3,10 @@ package pg
 import (
 	"container/list"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 )
 
 // session is what we keep of one connection: the statements prepared on it.
@@ -14,6 +16,8 @@ type session struct {
 	named map[stmtKey]*list.Element
 	lru   *list.List // of *stmt, most recent first
 	next  uint64
+	// watcher cancels what runs when the context of whose turn it is ends.
+	watcher *ctxwatch.ContextWatcher
 	// Of the pipeline under way; kept to save the allocations.
 	steps    []step
 	settings [9][]byte
@@ -31,6 +35,7 @@ type stmt struct {
 	key  stmtKey
 	desc *pgconn.StatementDescription // nil until the server has described it
 	name string
+	took time.Duration // the last time; 0 before that
 }
 
 // step is one answer to be read from the pipeline.
@@ -52,7 +57,7 @@ const (
 const sessionKey = "fluxbase"
 
 func newSession(conn *pgconn.PgConn, max int) *session {
-	s := &session{conn: conn, max: max}
+	s := &session{conn: conn, max: max, watcher: ctxwatch.NewContextWatcher(&canceller{conn: conn})}
 	s.forget()
 	return s
 }
@@ -112,4 +117,37 @@ func (s *session) settle() {
 	}
 	clear(s.steps)
 	s.steps = s.steps[:0]
+}
+
+// stale tells whether a statement that we hold for prepared is not what the
+// server has: behind a pooler, after DISCARD, or after a change of a type.
+func (s *session) stale(err *pgconn.PgError) bool {
+	const invalidSQLStatementName, featureNotSupported = "26000", "0A000"
+	return s.max > 0 && (err.Code == invalidSQLStatementName ||
+		err.Code == featureNotSupported && err.Routine == "RevalidateCachedQuery")
+}
+
+// took remembers how long the main statement of tx kept the connection busy.
+func (s *session) took(tx *Tx, d time.Duration) {
+	if e, ok := s.named[tx.key(&tx.Main)]; ok {
+		e.Value.(*stmt).took = d
+	}
+}
+
+// quick tells a transaction that may be sent with others: one that only reads,
+// which no row lock can hold up and which may run again if a neighbour's
+// cancellation hits it, and whose statements are prepared here and were fast.
+// All of them give columns, because after an error pgconn confuses the
+// descriptions of those that it skips.
+func (s *session) quick(tx *Tx) bool {
+	if tx.Mode != ReadOnly || tx.named() || len(tx.Settings) > 0 || len(tx.Before) > 0 {
+		return false
+	}
+	e, ok := s.named[tx.key(&tx.Main)]
+	if !ok {
+		return false
+	}
+	st := e.Value.(*stmt)
+	_, settled := s.named[stmtKey{sql: become}]
+	return settled && st.took > 0 && st.took < quick && st.desc != nil && len(st.desc.Fields) > 0
 }

@@ -1,0 +1,176 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// batch is what one connection has been sent and not yet answered: a transaction
+// and, when every connection is at work, further ones that waited for it. Each is
+// a transaction of its own, ended by its own Sync; they share only the journey,
+// so that neither side goes to sleep between them (docs/decisions/0003).
+//
+// Each reads its own answer and then hands the batch to the next; the last gives
+// the connection back.
+type batch struct {
+	db        *DB
+	conn      *pgxpool.Conn
+	s         *session
+	p         *pgconn.Pipeline
+	followers []*waiter
+	shared    bool
+	step      int   // next of s.steps to be read
+	lost      error // the connection broke: no answer comes any more
+}
+
+// quick is how long a statement may have taken the last time to be sent with
+// others: what comes behind it waits for it, although another connection may be
+// free before.
+const quick = 10 * time.Millisecond
+
+// lead sends tx, and behind it what waits and fits.
+func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
+	b := &batch{db: db, conn: conn, s: conn.Conn().PgConn().CustomData()[sessionKey].(*session)}
+	// Whose turn it is watches its own context.
+	b.p = b.s.conn.StartPipeline(context.Background())
+	share := b.s.quick(tx)
+	b.s.sendTx(b.p, tx)
+	if share {
+		b.followers = db.queue.join(b.s.quick)
+		for _, w := range b.followers {
+			b.s.sendTx(b.p, w.tx)
+		}
+		b.shared = len(b.followers) > 0
+		db.shared.Add(int64(len(b.followers)))
+	}
+	// A failed flush closes the pipeline; the first to read finds its error.
+	_ = b.p.Flush()
+	return b
+}
+
+// run reads the answer to tx, whose turn it is, and passes the batch on.
+func (b *batch) run(ctx context.Context, tx *Tx) (*Result, error) {
+	defer b.pass()
+	b.s.watcher.Watch(ctx)
+	start := time.Now()
+	res, err := b.read()
+	b.s.watcher.Unwatch()
+	b.s.took(tx, time.Since(start))
+	if tx.named() {
+		_ = b.p.Close() // its error is that of read
+		res, err = b.s.decide(ctx, tx, res, err)
+	}
+	if err != nil && b.mayRepeat(ctx, tx, err) {
+		err = repeatError{err}
+	}
+	return res, err
+}
+
+// repeatError is a failure after which the transaction may run again.
+type repeatError struct{ error }
+
+func (e repeatError) Unwrap() error { return e.error }
+
+// mayRepeat tells whether tx may run again on another connection: when nothing
+// of it can have happened, or nothing of it can matter twice.
+func (b *batch) mayRepeat(ctx context.Context, tx *Tx, err error) bool {
+	const queryCanceled, adminShutdown = "57014", "57P01"
+	if ctx.Err() != nil || errors.As(err, new(checkError)) {
+		return false
+	}
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return tx.Mode == ReadOnly || pgconn.SafeToRetry(err)
+	}
+	if b.s.stale(pgErr) {
+		b.s.forget() // the transaction was rolled back whole
+		return true
+	}
+	// The server went away before or while it read, or the cancellation of a
+	// neighbour came late and met this one.
+	return tx.Mode == ReadOnly && (pgErr.Code == adminShutdown || b.shared && pgErr.Code == queryCanceled)
+}
+
+// read takes the answers up to and with the next Sync, and returns the first
+// error. One that Postgres raises at the end, such as a deferred constraint's,
+// comes in place of the Sync, and the Sync after it.
+func (b *batch) read() (res *Result, err error) {
+	if b.lost != nil {
+		return nil, b.lost
+	}
+	for {
+		st := &b.s.steps[b.step]
+		if err != nil && st.kind != stepSync {
+			b.step++ // Postgres skips what comes after an error
+			continue
+		}
+		r, stepErr := b.readStep(st)
+		if r != nil {
+			res = r
+		}
+		switch {
+		case stepErr == nil:
+			b.step++
+		case errors.As(stepErr, new(*pgconn.PgError)):
+			err = errors.Join(err, stepErr)
+			if st.kind != stepSync {
+				b.step++
+			}
+			continue
+		default:
+			b.lost = stepErr
+			res.Free()
+			return nil, errors.Join(err, stepErr)
+		}
+		if st.kind != stepSync {
+			continue
+		}
+		if err != nil {
+			res.Free()
+			return nil, err
+		}
+		return res, nil
+	}
+}
+
+func (b *batch) readStep(st *step) (*Result, error) {
+	got, err := b.p.GetResults()
+	if err != nil {
+		return nil, err
+	}
+	switch st.kind {
+	case stepPrepared:
+		desc := got.(*pgconn.StatementDescription)
+		desc.Name = st.stmt.name
+		st.stmt.desc = desc
+	case stepDropped:
+		_, err = got.(*pgconn.ResultReader).Close()
+	case stepMain:
+		r := new(Result)
+		if err = r.read(got.(*pgconn.ResultReader)); err != nil {
+			r.Free()
+			return nil, err
+		}
+		return r, nil
+	case stepClosed, stepSync:
+	}
+	return nil, err
+}
+
+// pass hands the batch to the next, or gives the connection back.
+func (b *batch) pass() {
+	if len(b.followers) > 0 {
+		next := b.followers[0]
+		b.followers = b.followers[1:]
+		next.turn <- b
+		return
+	}
+	_ = b.p.Close() // everything was read, or the connection is lost
+	b.s.settle()
+	b.conn.Release()
+	b.db.queue.leave()
+}

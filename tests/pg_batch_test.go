@@ -1,0 +1,137 @@
+package tests
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/sql"
+	"github.com/fluxbase/fluxbase/tests/dbtest"
+)
+
+// gate keeps the only connection of db at work until it is opened.
+type gate struct {
+	lock pgx.Tx
+	held chan error
+}
+
+func closeGate(t *testing.T, d *dbtest.DB, db *pg.DB) *gate {
+	t.Helper()
+	exec(t, d, `create table public.gate (i int); grant all on public.gate to anon`)
+	lock, err := d.Conn(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(t.Context(), `lock public.gate`); err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{lock, make(chan error, 1)}
+	go func() {
+		_, err := runTx(t.Context(), db, pg.Tx{Caller: anon}, `select count(*)::text from public.gate`)
+		g.held <- err
+	}()
+	eventually(t, "the only connection is at work", func() bool {
+		var waits int
+		const ask = `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+		return lock.QueryRow(t.Context(), ask).Scan(&waits) == nil && waits == 1
+	})
+	return g
+}
+
+func (g *gate) open(t *testing.T) {
+	t.Helper()
+	if err := g.lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-g.held; err != nil {
+		t.Error(err)
+	}
+}
+
+// Reads that found every connection at work go together, and each still gets its
+// own answer, as its own caller, whatever happens to the others.
+func TestWaitingReadsShareATripAndNothingElse(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	db := openPG(t, d.URL(sql.Authenticator), nil)
+	as := func(role string) pg.Tx {
+		return pg.Tx{Caller: pg.Caller{Role: role, Claims: role}, Mode: pg.ReadOnly}
+	}
+	const whoami = `select current_user, current_setting('request.jwt.claims'), $1`
+	const divide = `select (6 / $1::int)::text`
+	for _, role := range []string{"anon", "authenticated"} { // known, and known to be quick
+		mustRun(t, db, as(role), whoami, "warm")
+		mustRun(t, db, as(role), divide, "1")
+	}
+
+	g := closeGate(t, d, db)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var failures int
+	for i := range 12 {
+		role := []string{"anon", "authenticated"}[i%2]
+		wg.Go(func() {
+			if i%3 == 0 {
+				_, err := runTx(t.Context(), db, as(role), divide, "0")
+				mu.Lock()
+				defer mu.Unlock()
+				if sqlState(err) != "22012" {
+					t.Errorf("got %v, want a division by zero", err)
+				}
+				failures++
+				return
+			}
+			got, err := runTx(t.Context(), db, as(role), whoami, role)
+			if err != nil || got[0] != role || got[1] != role || got[2] != role {
+				t.Errorf("as %s: got %q, %v", role, got, err)
+			}
+		})
+	}
+	eventually(t, "all wait", func() bool { return db.Stat().Waiting == 12 })
+	g.open(t)
+	wg.Wait()
+	if st := db.Stat(); st.Shared == 0 || st.Waiting != 0 {
+		t.Errorf("%d went together, %d still wait", st.Shared, st.Waiting)
+	}
+	if failures != 4 {
+		t.Errorf("%d failed, want 4", failures)
+	}
+}
+
+// Who gives up cancels their own statement, not that of those who came along.
+func TestGivingUpLeavesNeighboursAlone(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	db := openPG(t, d.URL(sql.Authenticator), nil)
+	tx := pg.Tx{Caller: anon, Mode: pg.ReadOnly}
+	const nap = `select pg_sleep($1::float8)::text || 'awake'`
+	mustRun(t, db, tx, nap, "0")
+
+	g := closeGate(t, d, db)
+	ctx, giveUp := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := runTx(ctx, db, tx, nap, "60"); err == nil {
+			t.Error("a statement of a minute ended at once")
+		}
+	})
+	eventually(t, "the sleeper waits", func() bool { return db.Stat().Waiting == 1 })
+	for range 3 {
+		wg.Go(func() {
+			if got, err := runTx(t.Context(), db, tx, nap, "0"); err != nil || got[0] != "awake" {
+				t.Errorf("a neighbour: got %q, %v", got, err)
+			}
+		})
+	}
+	eventually(t, "all wait", func() bool { return db.Stat().Waiting == 4 })
+	g.open(t)
+	eventually(t, "the sleeper sleeps, the others behind it", func() bool { return db.Stat().Shared == 3 })
+	giveUp()
+	wg.Wait()
+	if got := mustRun(t, db, tx, nap, "0"); got[0] != "awake" {
+		t.Errorf("afterwards: got %q", got)
+	}
+}
