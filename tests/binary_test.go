@@ -30,6 +30,9 @@ func command(t *testing.T, env []string, args ...string) *osexec.Cmd {
 // runs executes a command that ends by itself and returns its status and all output.
 func runs(t *testing.T, cmd *osexec.Cmd) (status int, output string) {
 	t.Helper()
+	// A command that should have failed may serve for ever instead.
+	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer late.Stop()
 	out, err := cmd.CombinedOutput()
 	var exit *osexec.ExitError
 	if err != nil && !errors.As(err, &exit) {
