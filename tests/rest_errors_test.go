@@ -18,7 +18,6 @@ func TestRestRefusals(t *testing.T) {
 		{name: "deep path", path: "/clients/1", status: 404, want: `{"code":"PGRST125","message":"Invalid path specified in request URL"}`},
 		{name: "slash at the end", path: "/clients/", status: 404, want: `{"code":"PGRST125"}`},
 		{name: "no function", path: "/rpc/", status: 404, want: `{"code":"PGRST125"}`},
-		{name: "root", path: "/", status: 404, want: `{"code":"PGRST126"}`},
 		{name: "unknown schema", path: "/clients", header: []string{"Accept-Profile: other"}, status: 406, want: `{"code":"PGRST106","message":"Invalid schema: other","hint":"Only the following schemas are exposed: public"}`},
 		{name: "unknown column", path: "/clients?select=nope", status: 400, want: `{"code":"42703","message":"column clients.nope does not exist"}`},
 		{name: "unknown column in a filter", path: "/clients?nope=eq.1", status: 400, want: `{"code":"42703","message":"column clients.nope does not exist"}`},

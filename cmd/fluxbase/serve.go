@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -87,7 +88,7 @@ func serve(ctx context.Context, logTo io.Writer, ready func(baseURL string)) err
 
 	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Ready: map[string]func() error{}}
 	if set.Main.on("rest") {
-		store, handler, err := newRest(set, pools, reg, log)
+		store, handler, err := newRest(set, l, pools, reg, log)
 		if err != nil {
 			return err
 		}
@@ -109,7 +110,8 @@ func serve(ctx context.Context, logTo io.Writer, ready func(baseURL string)) err
 	return server.Serve(ctx, l)
 }
 
-func newRest(set *settings, pools map[string]*pg.DB, reg prometheus.Registerer, log *slog.Logger) (*catalog.Store, *rest.Handler, error) {
+// newRest puts the REST capability together; l is where it will be reached.
+func newRest(set *settings, l net.Listener, pools map[string]*pg.DB, reg prometheus.Registerer, log *slog.Logger) (*catalog.Store, *rest.Handler, error) {
 	tokens, err := token.New(set.JWT)
 	if err != nil {
 		return nil, nil, err
@@ -118,6 +120,7 @@ func newRest(set *settings, pools map[string]*pg.DB, reg prometheus.Registerer, 
 	handler, err := rest.New(set.Rest, rest.Deps{
 		Anon: pools[requestPool], Service: pools[servicePool], Tokens: tokens,
 		Catalog: store, Registerer: reg, Log: log,
+		Address: net.JoinHostPort(set.Server.Host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)),
 	})
 	return store, handler, err
 }

@@ -66,7 +66,8 @@ type Column struct {
 	Default string
 	// Generated is pg_attribute.attgenerated, Identity attidentity; "" for none.
 	Generated, Identity string
-	// MaxLength is n of char(n) and varchar(n), else 0.
+	// MaxLength is n of char(n), varchar(n), bit(n) and varbit(n), also as what a
+	// domain is made of; else 0.
 	MaxLength int
 	// Enum holds the labels of an enum type, in order.
 	Enum []string
@@ -131,6 +132,9 @@ func keys[T any](m map[string]T) []string {
 	slices.Sort(names)
 	return names
 }
+
+// OID is what Postgres knows the relation by.
+func (r *Relation) OID() uint32 { return r.oid }
 
 // Column finds a column; nil if there is none.
 func (r *Relation) Column(name string) *Column { return r.byName[name] }

@@ -20,7 +20,12 @@ type Function struct {
 	// Settings are those of create function … set that must be set for the whole
 	// transaction: time-out, cost limit and isolation; nil if there are none.
 	Settings *Settings
+
+	oid uint32
 }
+
+// OID is what Postgres knows the function by.
+func (f *Function) OID() uint32 { return f.oid }
 
 // Param is an input parameter.
 type Param struct {

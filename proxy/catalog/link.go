@@ -19,6 +19,8 @@ func (c Cardinality) String() string {
 // Link is one way from a relation to another, both in the same schema.
 type Link struct {
 	Cardinality Cardinality
+	// Inverse tells that the foreign key leads here: it is the target's.
+	Inverse bool
 	// Constraint is the foreign key's name.
 	Constraint     string
 	Origin, Target *Relation

@@ -159,7 +159,7 @@ func isUnique(keys [][]int16, columns []int16) bool {
 }
 
 func (l *Link) inverse() *Link {
-	k := &Link{Cardinality: OneToMany, Constraint: l.Constraint, Origin: l.Target, Target: l.Origin}
+	k := &Link{Cardinality: OneToMany, Inverse: true, Constraint: l.Constraint, Origin: l.Target, Target: l.Origin}
 	if l.Cardinality == OneToOne {
 		k.Cardinality = OneToOne
 	}

@@ -164,6 +164,7 @@ type wireLink struct {
 }
 
 type wireFunction struct {
+	OID     uint32 `json:"o"`
 	Schema  string `json:"s"`
 	Name    string `json:"n"`
 	Comment string `json:"c"`
@@ -253,6 +254,7 @@ func (w *wireFunction) function() *Function {
 			Schema: w.TypeSchema, Name: w.TypeName, Single: !w.Set || w.Rows == 1,
 		},
 		Settings: settings(slices.DeleteFunc(w.Config, notHoisted)),
+		oid:      w.OID,
 	}
 	for i, a := range w.Args {
 		f.Params[i] = Param{Name: a.Name, Type: a.Type, Wide: a.Wide, Required: a.Required, Variadic: a.Variadic}

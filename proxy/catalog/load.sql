@@ -62,8 +62,8 @@ column_of as (
            end,
       'o', a.atttypid::bigint,
       'l', case
-             when coalesce(d.base, a.atttypid) in (1042, 1043) and a.atttypmod > 4
-             then a.atttypmod - 4
+             when h.type in ('bpchar'::regtype, 'varchar'::regtype) then nullif(h.modifier, -1) - 4
+             when h.type in ('bit'::regtype, 'varbit'::regtype) then nullif(h.modifier, -1)
            end,
       'nn', a.attnotnull or t.typnotnull,
       'd', case
@@ -80,6 +80,12 @@ column_of as (
   from pg_attribute as a
   join relation as r on r.oid = a.attrelid
   join pg_type as t on t.oid = a.atttypid
+  -- What holds the length: the column's type, or what its domain is made of.
+  cross join lateral (
+    select
+      case when t.typtype = 'd' then t.typbasetype else a.atttypid end as type,
+      case when t.typtype = 'd' then t.typtypmod else a.atttypmod end as modifier
+  ) as h
   left join domain as d on d.oid = a.atttypid
   left join pg_attrdef as ad on ad.adrelid = a.attrelid and ad.adnum = a.attnum
   left join identity as i

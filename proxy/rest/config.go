@@ -19,6 +19,10 @@ type Config struct {
 	PreRequest        string   `envconfig:"FLUXBASE_REST_DB_PRE_REQUEST" desc:"Function, as SCHEMA.NAME, that is called in each request's transaction before its statement; it may raise to refuse."`
 	TxEnd             string   `envconfig:"FLUXBASE_REST_DB_TX_END" default:"commit" desc:"How transactions end: commit, commit-allow-override, rollback or rollback-allow-override. The overrides let Prefer: tx= choose; meant for tests."`
 	LegacyTargetNames bool     `envconfig:"FLUXBASE_REST_URL_USE_LEGACY_TARGET_NAMES" default:"true" desc:"Let filters name an embedded table although it has an alias, as clients written for PostgREST before 16 do."`
+	OpenAPIMode       string   `envconfig:"FLUXBASE_REST_OPENAPI_MODE" default:"follow-privileges" desc:"What the description of the API at the prefix itself shows: follow-privileges shows what the caller's role may use, ignore-privileges all that is exposed; disabled answers 404."`
+	OpenAPISecurity   bool     `envconfig:"FLUXBASE_REST_OPENAPI_SECURITY_ACTIVE" default:"false" desc:"Say in that description that requests carry a token, so that tools ask for one."`
+	OpenAPIProxyURI   string   `envconfig:"FLUXBASE_REST_OPENAPI_SERVER_PROXY_URI" desc:"Where clients reach the API, as that description says it: http(s)://HOST:PORT/PATH. Without it, it is the address listened on."`
+	RootSpec          string   `envconfig:"FLUXBASE_REST_DB_ROOT_SPEC" desc:"Function that answers at the prefix itself, instead of that description; of the schema that the request chooses."`
 	PlanCacheEntries  int      `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones."`
 }
 
@@ -48,6 +52,17 @@ func (c *Config) Check() error {
 	}
 	if !slices.Contains(txEnds, c.TxEnd) {
 		errs = append(errs, fmt.Errorf("FLUXBASE_REST_DB_TX_END is %q: choose one of %s", c.TxEnd, strings.Join(txEnds, ", ")))
+	}
+	if c.OpenAPIMode == "" {
+		c.OpenAPIMode = followPrivileges
+	}
+	if !slices.Contains(openAPIModes, c.OpenAPIMode) {
+		errs = append(errs, fmt.Errorf("FLUXBASE_REST_OPENAPI_MODE is %q: choose one of %s", c.OpenAPIMode, strings.Join(openAPIModes, ", ")))
+	}
+	if c.OpenAPIProxyURI != "" {
+		if _, err := parseProxyURI(c.OpenAPIProxyURI); err != nil {
+			errs = append(errs, fmt.Errorf("FLUXBASE_REST_OPENAPI_SERVER_PROXY_URI %w: give one like https://example.com:8443/rest/v1", err))
+		}
 	}
 	if c.PlanCacheEntries <= 0 {
 		c.PlanCacheEntries = 2000

@@ -29,6 +29,9 @@ type Deps struct {
 	Service *pg.DB
 	Tokens  *token.Verifier
 	Catalog *catalog.Store
+	// Address is the HOST:PORT that the server listens on, for the description of
+	// the API.
+	Address string
 	// Registerer takes the metrics of the plan cache.
 	Registerer prometheus.Registerer
 	Log        *slog.Logger
@@ -42,6 +45,7 @@ type Handler struct {
 	base    string // prefix of what Location shows
 	paths   map[string]string
 	anon    string // role
+	server  location
 	before  []pg.Statement
 	pending sync.Pool // of *request
 }
@@ -59,6 +63,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 	for _, s := range cfg.Schemas {
 		h.paths[s] = searchPath(s, cfg.ExtraSearchPath)
 	}
+	h.server = locate(cfg, deps.Address)
 	if caller, err := deps.Tokens.Anonymous(); err == nil {
 		h.anon = caller.Role
 	}
@@ -119,6 +124,9 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	if err := r.parse(hr); err != nil {
 		return err
 	}
+	if r.root {
+		return h.describe(w, hr, r, caller)
+	}
 	pl, cat, err := h.plan(hr.Context(), r)
 	if err != nil {
 		return err
@@ -127,11 +135,7 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		return invalidPreferences(r.prefs.unknown)
 	}
 	if pl.allow != "" {
-		head := w.Header()
-		head.Set("Allow", pl.allow)
-		head.Set("Access-Control-Allow-Origin", "*")
-		head.Set("Content-Length", "0")
-		w.WriteHeader(http.StatusOK)
+		answerOptions(w, pl.allow)
 		return nil
 	}
 	res, err := h.run(w, hr, r, pl, cat, caller)
@@ -140,6 +144,15 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	}
 	defer res.raw.Free()
 	return h.respond(w, hr, r, pl, res)
+}
+
+// answerOptions tells which methods there are.
+func answerOptions(w *web.Response, allow string) {
+	head := w.Header()
+	head.Set("Allow", allow)
+	head.Set("Access-Control-Allow-Origin", "*")
+	head.Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
 }
 
 // plan finds or makes the plan of r. A name that is not in the catalogue may be
@@ -199,10 +212,7 @@ type result struct {
 }
 
 func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, cat *catalog.Catalog, caller pg.Caller) (*result, error) {
-	db := h.deps.Anon
-	if caller.Role == serviceRole && h.deps.Service != nil {
-		db = h.deps.Service
-	}
+	db := h.database(caller)
 	tx := h.transaction(w, hr, r, pl, cat, caller)
 	if check := checkOf(r, pl); check != nil && pl.mode == readWrite {
 		tx.Check = check
@@ -227,6 +237,14 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 		res.total = max(res.total, n)
 	}
 	return res, nil
+}
+
+// database is the pool that runs requests of caller.
+func (h *Handler) database(caller pg.Caller) *pg.DB {
+	if caller.Role == serviceRole && h.deps.Service != nil {
+		return h.deps.Service
+	}
+	return h.deps.Anon
 }
 
 // databaseError maps an error of Do.

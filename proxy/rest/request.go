@@ -14,6 +14,8 @@ import (
 type request struct {
 	cfg    *Config
 	method string
+	// root tells the prefix itself, without a name below it.
+	root bool
 	// rpc tells rpc/name from name.
 	rpc    bool
 	name   string
@@ -84,7 +86,7 @@ func (r *request) parsePath(path string) error {
 	path, ok := strings.CutPrefix(path, strings.TrimSuffix(r.cfg.Prefix, "/"))
 	switch {
 	case ok && (path == "" || path == "/"):
-		return errRootDisabled
+		return r.parseRoot()
 	case !ok || path[0] != '/':
 		return errInvalidPath
 	}
@@ -102,6 +104,20 @@ func (r *request) parsePath(path string) error {
 		return badText(path)
 	}
 	r.name = path
+	return nil
+}
+
+// parseRoot is for the prefix itself: a description of the schema, unless a
+// function takes its place.
+func (r *request) parseRoot() error {
+	if r.cfg.OpenAPIMode == openAPIDisabled {
+		return errRootDisabled
+	}
+	if name := r.cfg.RootSpec; name != "" {
+		r.rpc, r.name = true, name[strings.IndexByte(name, '.')+1:]
+		return nil
+	}
+	r.root = true
 	return nil
 }
 
@@ -128,10 +144,14 @@ func (r *request) parseSchema(h http.Header) error {
 
 func (r *request) checkMethod() error {
 	switch r.method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return nil
+	case http.MethodPost:
+		if !r.root {
+			return nil
+		}
 	case http.MethodPatch, http.MethodPut, http.MethodDelete:
-		if !r.rpc {
+		if !r.rpc && !r.root {
 			return nil
 		}
 	}

@@ -31,6 +31,12 @@ describe('who sees what', () => {
     await refused(anon.from('tags').insert({ name: 'mine' }), 401, '42501')
     await refused(adas.from('tags').insert({ name: 'mine' }), 403, '42501')
   })
+  test('the description of the API shows what the caller may use', async () => {
+    const { data } = good(await adas.getOpenApiSpec())
+    assert.equal(data.swagger, '2.0')
+    assert.match(data.definitions.notes.properties.id.description, /<pk\/>/)
+    assert.ok(data.paths['/notes'].get && data.paths['/notes'].post)
+  })
 })
 
 describe('writing', () => {
