@@ -449,3 +449,20 @@ func TestHostileHTTP(t *testing.T) {
 	}
 	noServerErrors(t, s)
 }
+
+// One table that nobody can use must not take all others with it.
+func TestForeignTableWithoutHandlerHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	exec(t, d, slowSchema+`;
+		create foreign data wrapper without_handler;
+		create server nowhere foreign data wrapper without_handler;
+		create foreign table public.far (id int) server nowhere`)
+	s := startServer(t, d)
+	if a := s.call(t, "GET", "/rest/v1/log", ""); a.Status != 200 {
+		t.Errorf("got %d %s", a.Status, a.Body)
+	}
+	if a := s.call(t, "OPTIONS", "/rest/v1/far", ""); a.Status != 200 || a.Header.Get("Allow") != "OPTIONS,GET,HEAD" {
+		t.Errorf("the foreign table: got %d %v", a.Status, a.Header)
+	}
+}

@@ -145,7 +145,13 @@ select json_build_object(
       'h', r.inherited,
       -- 8 insert, 4 update, 16 delete; costly, so only where it is in doubt.
       'u', case
-             when r.relkind in ('v', 'f') then pg_relation_is_updatable(r.oid, true)
+             -- It raises for a foreign table whose wrapper has no handler.
+             when r.relkind = 'v' or exists (
+               select from pg_foreign_table as ft
+               join pg_foreign_server as fs on fs.oid = ft.ftserver
+               join pg_foreign_data_wrapper as fw on fw.oid = fs.srvfdw
+               where ft.ftrelid = r.oid and fw.fdwhandler <> 0)
+             then pg_relation_is_updatable(r.oid, true)
              when r.relkind in ('r', 'p') then 28
              else 0
            end,
