@@ -40,7 +40,7 @@ func (s *session) run(ctx context.Context, tx *Tx) (*Result, error) {
 	}
 	s.sync(p)
 
-	res, err := s.read(p)
+	res, err := s.read(p, tx.Lines)
 	if !named {
 		return res, err
 	}
@@ -139,7 +139,7 @@ func (s *session) end(ctx context.Context, rollback bool) error {
 	p := s.conn.StartPipeline(ctx)
 	s.sendEnd(p, rollback)
 	s.sync(p)
-	_, err := s.read(p)
+	_, err := s.read(p, false)
 	return err
 }
 
@@ -158,7 +158,7 @@ func (s *session) rollback(ctx context.Context) {
 // read takes every answer of the pipeline, in order, and returns the first
 // error. An error that Postgres raises at the end, such as a deferred
 // constraint's, comes in place of the sync.
-func (s *session) read(p *pgconn.Pipeline) (*Result, error) {
+func (s *session) read(p *pgconn.Pipeline, lines bool) (*Result, error) {
 	var res *Result
 	err := func() error {
 		for i := range s.steps {
@@ -177,7 +177,7 @@ func (s *session) read(p *pgconn.Pipeline) (*Result, error) {
 				}
 			case stepMain:
 				r := new(Result)
-				if err := r.read(got.(*pgconn.ResultReader)); err != nil {
+				if err := r.read(got.(*pgconn.ResultReader), lines); err != nil {
 					r.Free()
 					return err
 				}

@@ -39,13 +39,13 @@ func (p *planner) call() (*plan, error) {
 		return nil, err
 	}
 	pl := &plan{
-		mode: readWrite, relation: f.Name, media: p.r.media, settings: f.Settings,
+		mode: readWrite, relation: f.Name, settings: f.Settings,
 		void: f.Returns.Void(), single: f.Returns.Scalar() || !f.Returns.Set,
 	}
 	if p.r.reads() || f.Volatility != catalog.Volatile {
 		pl.mode = readOnly
 	}
-	if err := p.negotiate(pl); err != nil {
+	if err := p.negotiate(pl, f); err != nil {
 		return nil, err
 	}
 	pl.applied.hasMax = p.r.prefs.hasMax
@@ -260,11 +260,12 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 		q.Add(") ")
 	}
 	q.Add("select ")
+	p.planColumns(q)
 	switch {
 	case p.r.method == http.MethodHead || pl.void:
 		q.Add("''")
 	default:
-		q.Add(callBody(pl.media, &f.Returns))
+		q.Add(p.bodyOf(pl, &f.Returns))
 	}
 	q.Add(", ", count, gucs)
 	p.total(q, pl, count, p.countRows)
@@ -277,6 +278,7 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 		q.Add(") as ", rowName)
 	}
 	pl.sql, pl.params = q.String(), q.Params
+	p.explained(pl)
 }
 
 func b2i(b bool) int {

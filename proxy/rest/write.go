@@ -16,7 +16,7 @@ const (
 
 // write plans POST, PATCH, PUT and DELETE of a relation.
 func (p *planner) write(rel *catalog.Relation) (*plan, error) {
-	pl := &plan{mode: readWrite, relation: rel.Name, media: p.r.media, applied: p.writeApplied(rel)}
+	pl := &plan{mode: readWrite, relation: rel.Name, applied: p.writeApplied(rel)}
 	q := new(query.SQL)
 	q.Add("with ", sourceName, " as (")
 	var err error
@@ -31,12 +31,13 @@ func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.negotiate(pl); err != nil {
+	if err := p.negotiate(pl, nil); err != nil {
 		return nil, err
 	}
 	q.Add(") select ")
 	p.writeAnswer(q, pl, rel)
 	pl.sql, pl.params = q.String(), q.Params
+	p.explained(pl)
 	return pl, nil
 }
 
@@ -67,7 +68,8 @@ func (p *planner) writeAnswer(q *query.SQL, pl *plan, rel *catalog.Relation) {
 			q.Add(sourceName, " as ").Ident(rel.Name)
 		}
 		p.root.where = nil // they chose the rows already
-		q.Add(rowsAs(pl.media), ", count(*)", gucs)
+		p.planColumns(q, "null, ")
+		q.Add(p.bodyOf(pl, nil), ", count(*)", gucs)
 		p.inserted(q, pl)
 		q.Add(" from (")
 		p.node(q, p.root)
