@@ -188,6 +188,7 @@ type wireFunction struct {
 	TypeName   string   `json:"rn"`
 	Composite  bool     `json:"rc"`
 	Media      string   `json:"m"`
+	RowsOf     uint32   `json:"rr"`
 	Base       string   `json:"rb"`
 	Config     []string `json:"cfg"`
 	Rows       float64  `json:"rows"`
@@ -216,6 +217,9 @@ func (w *wire) catalog() *Catalog {
 	}
 	for i := range w.Functions {
 		f := w.Functions[i].function()
+		if rel := byOID[w.Functions[i].RowsOf]; rel != nil { // also through a domain
+			f.Returns.Schema, f.Returns.Name = rel.Schema, rel.Name
+		}
 		s := c.schemas[f.Schema]
 		s.functions[f.Name] = append(s.functions[f.Name], f)
 	}

@@ -393,7 +393,8 @@ func (n *node) kid(label string) *node {
 	return nil
 }
 
-// embedTests turns filters on an embed's name into tests for its rows.
+// embedTests turns filters on an embed's name into tests for its rows. A column
+// may have that name too, and then takes all other filters.
 func (n *node) embedTests(cond *query.Node) error {
 	for i := range cond.Kids {
 		if err := n.embedTests(&cond.Kids[i]); err != nil {
@@ -407,7 +408,12 @@ func (n *node) embedTests(cond *query.Node) error {
 	if k == nil {
 		return nil
 	}
-	if cond.Expr.Op != query.Is || cond.Expr.Truth != query.Null && cond.Expr.Truth != query.NotNull {
+	is := cond.Expr.Op == query.Is
+	switch column := n.source.relation != nil && n.source.relation.Column(k.label) != nil; {
+	case is && (cond.Expr.Truth == query.Null || cond.Expr.Truth == query.NotNull && !column):
+	case column:
+		return nil
+	default:
 		return badEmbedFilter(k.label)
 	}
 	cond.Embed, k.joined = k.outer, true

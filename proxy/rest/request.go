@@ -162,6 +162,9 @@ func (r *request) readBody(hr *http.Request) error {
 	case mediaCSV:
 		r.body, err = csvToJSON(r.body)
 	case mediaForm:
+		if r.rpc {
+			return r.scanForm()
+		}
 		r.body, err = formToJSON(r.body)
 	case mediaText, mediaXML, mediaBytes:
 		if r.rpc {
@@ -256,7 +259,7 @@ func (p *param) appendShape(b []byte) []byte {
 		b = p.logic.AppendShape(b)
 	case paramFilter:
 		b = p.expr.AppendShape(b)
-	case paramArg:
+	case paramArg, paramForm:
 	}
 	return b
 }
