@@ -13,9 +13,10 @@ type Catalog struct {
 	// Server is server_version_num, for example 150018.
 	Server int
 
-	schemas map[string]*Schema
-	roles   map[string]*Settings
-	formats map[cast]string
+	schemas  map[string]*Schema
+	roles    map[string]*Settings
+	formats  map[cast]string
+	handlers map[handlerKey]*Handler
 }
 
 // Schema is one exposed schema.

@@ -50,6 +50,8 @@ type Return struct {
 	// Schema and Name are those of the composite type; for a table's row type
 	// they are the table's.
 	Schema, Name string
+	// Handler is there where the value is a media type by itself.
+	Handler *Handler
 	// Single tells that at most one row comes, declared by ROWS 1 or no setof.
 	Single bool
 }

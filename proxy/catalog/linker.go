@@ -1,6 +1,9 @@
 package catalog
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // source is a column of a table, by numbers: what a foreign key is made of.
 type source struct {
@@ -14,13 +17,13 @@ type linker struct {
 	w     *wire
 	byOID map[uint32]*Relation
 	// shows leads from a table to the relations that show columns of it, and
-	// to the name that each column has there.
+	// to the names that each column has there; a view may show one twice.
 	shows map[uint32][]exposure
 }
 
 type exposure struct {
 	relation *Relation
-	names    map[int16]string
+	names    map[int16][]string
 }
 
 func newLinker(w *wire, byOID map[uint32]*Relation) *linker {
@@ -31,15 +34,13 @@ func newLinker(w *wire, byOID map[uint32]*Relation) *linker {
 	}
 	for i := range w.Relations {
 		r := byOID[w.Relations[i].OID]
-		seen := map[uint32]map[int16]string{}
+		seen := map[uint32]map[int16][]string{}
 		for _, col := range r.Columns {
 			src := resolve(origins, source{r.oid, col.Position})
 			if seen[src.relation] == nil {
-				seen[src.relation] = map[int16]string{}
+				seen[src.relation] = map[int16][]string{}
 			}
-			if _, twice := seen[src.relation][src.column]; !twice {
-				seen[src.relation][src.column] = col.Name
-			}
+			seen[src.relation][src.column] = append(seen[src.relation][src.column], col.Name)
 		}
 		for oid, names := range seen {
 			l.shows[oid] = append(l.shows[oid], exposure{r, names})
@@ -63,17 +64,23 @@ func resolve(origins map[uint32]map[int16]source, s source) source {
 	return source{}
 }
 
-// columns names the columns of a key as the relation shows them.
-func (e exposure) columns(key []int16) ([]string, bool) {
-	names := make([]string, len(key))
-	for i, k := range key {
-		name, ok := e.names[k]
-		if !ok {
-			return nil, false
+// maxShown bounds the ways in which one view may show one key.
+const maxShown = 64
+
+// columns names the columns of a key in every way that the relation shows them,
+// the first names first; none if it does not show them all.
+func (e exposure) columns(key []int16) [][]string {
+	ways := [][]string{nil}
+	for _, k := range key {
+		var more [][]string
+		for _, way := range ways {
+			for _, name := range e.names[k] {
+				more = append(more, append(slices.Clone(way), name))
+			}
 		}
-		names[i] = name
+		ways = more[:min(len(more), maxShown)]
 	}
-	return names, true
+	return ways
 }
 
 func (l *linker) link() {
@@ -108,15 +115,17 @@ func (l *linker) link() {
 	}
 	for _, r := range l.byOID {
 		r.dropOverridden()
+		slices.SortStableFunc(r.Links, compareLinks)
 	}
 }
 
 func (l *linker) primaryKey(k wireKey) {
 	for _, e := range l.shows[k.Relation] {
-		names, ok := e.columns(k.Columns)
-		if !ok || len(e.relation.PrimaryKey) > 0 && e.relation.oid != k.Relation {
+		ways := e.columns(k.Columns)
+		if len(ways) == 0 || len(e.relation.PrimaryKey) > 0 && e.relation.oid != k.Relation {
 			continue
 		}
+		names := ways[0]
 		slices.SortFunc(names, func(a, b string) int {
 			return int(e.relation.byName[a].Position) - int(e.relation.byName[b].Position)
 		})
@@ -129,26 +138,51 @@ func (l *linker) primaryKey(k wireKey) {
 func (l *linker) foreignKey(fk wireLink, unique bool) []*Link {
 	var links []*Link
 	for _, a := range l.shows[fk.Origin] {
-		from, ok := a.columns(fk.Columns)
-		if !ok {
-			continue
-		}
 		for _, b := range l.shows[fk.Target] {
-			to, ok := b.columns(fk.TargetColumns)
-			if !ok || a.relation.Schema != b.relation.Schema {
+			if a.relation.Schema != b.relation.Schema {
 				continue
 			}
-			k := &Link{Cardinality: ManyToOne, Constraint: fk.Name, Origin: a.relation, Target: b.relation}
-			if unique {
-				k.Cardinality = OneToOne
+			for _, from := range a.columns(fk.Columns) {
+				for _, to := range b.columns(fk.TargetColumns) {
+					k := &Link{Cardinality: ManyToOne, Constraint: fk.Name, Origin: a.relation, Target: b.relation}
+					if unique {
+						k.Cardinality = OneToOne
+					}
+					for i := range from {
+						k.Pairs = append(k.Pairs, Pair{from[i], to[i]})
+					}
+					links = append(links, k)
+				}
 			}
-			for i := range from {
-				k.Pairs = append(k.Pairs, Pair{from[i], to[i]})
-			}
-			links = append(links, k)
 		}
 	}
 	return links
+}
+
+// compareLinks is the order in which an ambiguous embed's candidates are told,
+// which is PostgREST's.
+func compareLinks(a, b *Link) int {
+	rank := [...]int{OneToMany: 0, ManyToOne: 1, OneToOne: 2, ManyToMany: 3}
+	pairs := func(x, y Pair) int {
+		return cmp.Or(cmp.Compare(x.Origin, y.Origin), cmp.Compare(x.Target, y.Target))
+	}
+	c := cmp.Or(
+		cmp.Compare(a.Target.Name, b.Target.Name),
+		rank[a.Cardinality]-rank[b.Cardinality],
+		cmp.Compare(a.Constraint, b.Constraint),
+		slices.CompareFunc(a.Pairs, b.Pairs, pairs),
+	)
+	if c != 0 || a.Junction == nil || b.Junction == nil {
+		return c
+	}
+	x, y := a.Junction, b.Junction
+	return cmp.Or(
+		cmp.Compare(x.Relation.Name, y.Relation.Name),
+		cmp.Compare(x.OriginConstraint, y.OriginConstraint),
+		cmp.Compare(x.TargetConstraint, y.TargetConstraint),
+		slices.CompareFunc(x.OriginPairs, y.OriginPairs, pairs),
+		slices.CompareFunc(x.TargetPairs, y.TargetPairs, pairs),
+	)
 }
 
 func isUnique(keys [][]int16, columns []int16) bool {

@@ -111,6 +111,13 @@ type wire struct {
 		Target uint32 `json:"fr"`
 		Single bool   `json:"one"`
 	}
+	Handlers []struct {
+		Schema   string `json:"s"`
+		Name     string `json:"n"`
+		Relation uint32 `json:"r"`
+		Media    string `json:"m"`
+		Base     string `json:"b"`
+	}
 	Casts []struct {
 		From   string `json:"f"`
 		To     string `json:"t"`
@@ -181,17 +188,21 @@ type wireFunction struct {
 	TypeSchema string   `json:"rs"`
 	TypeName   string   `json:"rn"`
 	Composite  bool     `json:"rc"`
+	Media      string   `json:"m"`
+	RowsOf     uint32   `json:"rr"`
+	Base       string   `json:"rb"`
 	Config     []string `json:"cfg"`
 	Rows       float64  `json:"rows"`
 }
 
 func (w *wire) catalog() *Catalog {
 	c := &Catalog{
-		Version: lastVersion.Add(1),
-		Server:  w.Server,
-		schemas: make(map[string]*Schema, len(w.Schemas)),
-		roles:   make(map[string]*Settings, len(w.Roles)),
-		formats: make(map[cast]string, len(w.Casts)),
+		Version:  lastVersion.Add(1),
+		Server:   w.Server,
+		schemas:  make(map[string]*Schema, len(w.Schemas)),
+		roles:    make(map[string]*Settings, len(w.Roles)),
+		formats:  make(map[cast]string, len(w.Casts)),
+		handlers: make(map[handlerKey]*Handler, len(w.Handlers)),
 	}
 	for _, s := range w.Schemas {
 		c.schemas[s.Name] = &Schema{
@@ -207,8 +218,20 @@ func (w *wire) catalog() *Catalog {
 	}
 	for i := range w.Functions {
 		f := w.Functions[i].function()
+		if rel := byOID[w.Functions[i].RowsOf]; rel != nil { // also through a domain
+			f.Returns.Schema, f.Returns.Name = rel.Schema, rel.Name
+		}
 		s := c.schemas[f.Schema]
 		s.functions[f.Name] = append(s.functions[f.Name], f)
+	}
+	for _, h := range w.Handlers {
+		rel := byOID[h.Relation]
+		if rel == nil && h.Relation != 0 {
+			continue
+		}
+		c.handlers[handlerKey{rel, strings.ToLower(h.Media)}] = &Handler{
+			Media: h.Media, Base: h.Base, Schema: h.Schema, Name: h.Name, Relation: rel,
+		}
 	}
 	for _, k := range w.Casts {
 		c.formats[cast{k.From, k.To}] = quote(k.Schema) + "." + quote(k.Name)
@@ -255,6 +278,9 @@ func (w *wireFunction) function() *Function {
 		},
 		Settings: settings(slices.DeleteFunc(w.Config, notHoisted)),
 		oid:      w.OID,
+	}
+	if w.Media != "" && f.Returns.Scalar() {
+		f.Returns.Handler = &Handler{Media: w.Media, Base: w.Base}
 	}
 	for i, a := range w.Args {
 		f.Params[i] = Param{Name: a.Name, Type: a.Type, Wide: a.Wide, Required: a.Required, Variadic: a.Variadic}

@@ -203,6 +203,7 @@ select json_build_object(
       'rn', t.typname,
       'rc', coalesce(bt.typtype, t.typtype) = 'c'
             or coalesce(p.proargmodes && '{t,b,o}'::"char"[], false),
+      'm', case when d.base is not null and t.typname ~ '^(\*/\*|[A-Za-z0-9.-]+/[A-Za-z0-9.+-]+)$' then t.typname end,
       'rr', nullif(coalesce(bt.typrelid, t.typrelid), 0)::bigint,
       'cfg', p.proconfig,
       'one', coalesce(a.unnamed, 0) = 1,
@@ -240,6 +241,26 @@ select json_build_object(
     join pg_class as rc on rc.reltype = p.prorettype and rc.relkind <> 'c'
     where p.pronargs = 1
       and p.prokind = 'f'
+  ),
+  -- Aggregates over the rows of a relation, or of any, whose result is a domain
+  -- that is named like a media type.
+  'handlers', (
+    select json_agg(json_build_object(
+      's', n.nspname,
+      'n', p.proname,
+      'r', c.oid::bigint,
+      'm', t.typname,
+      'b', format_type(d.base, null)
+    ) order by p.oid)
+    from pg_proc as p
+    join exposed as n on n.oid = p.pronamespace
+    join pg_type as t on t.oid = p.prorettype
+    join domain as d on d.oid = t.oid
+    left join pg_class as c on c.reltype = p.proargtypes[0] and c.relkind in ('r', 'v', 'm', 'f', 'p')
+    where p.prokind = 'a'
+      and p.pronargs = 1
+      and (c.oid is not null or p.proargtypes[0] = 'anyelement'::regtype)
+      and t.typname ~ '^(\*/\*|[A-Za-z0-9.-]+/[A-Za-z0-9.+-]+)$'
   ),
   -- Casts between a domain and json or text: how its values look outside.
   'casts', (

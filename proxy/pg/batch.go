@@ -57,7 +57,7 @@ func (b *batch) run(ctx context.Context, tx *Tx) (*Result, error) {
 	defer b.pass()
 	b.s.watcher.Watch(ctx)
 	start := time.Now()
-	res, err := b.read()
+	res, err := b.read(tx.Lines)
 	b.s.watcher.Unwatch()
 	b.s.took(tx, time.Since(start))
 	if tx.named() {
@@ -98,7 +98,7 @@ func (b *batch) mayRepeat(ctx context.Context, tx *Tx, err error) bool {
 // read takes the answers up to and with the next Sync, and returns the first
 // error. One that Postgres raises at the end, such as a deferred constraint's,
 // comes in place of the Sync, and the Sync after it.
-func (b *batch) read() (res *Result, err error) {
+func (b *batch) read(lines bool) (res *Result, err error) {
 	if b.lost != nil {
 		return nil, b.lost
 	}
@@ -108,7 +108,7 @@ func (b *batch) read() (res *Result, err error) {
 			b.step++ // Postgres skips what comes after an error
 			continue
 		}
-		r, stepErr := b.readStep(st)
+		r, stepErr := b.readStep(st, lines)
 		if r != nil {
 			res = r
 		}
@@ -137,7 +137,7 @@ func (b *batch) read() (res *Result, err error) {
 	}
 }
 
-func (b *batch) readStep(st *step) (*Result, error) {
+func (b *batch) readStep(st *step, lines bool) (*Result, error) {
 	got, err := b.p.GetResults()
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (b *batch) readStep(st *step) (*Result, error) {
 		_, err = got.(*pgconn.ResultReader).Close()
 	case stepMain:
 		r := new(Result)
-		if err = r.read(got.(*pgconn.ResultReader)); err != nil {
+		if err = r.read(got.(*pgconn.ResultReader), lines); err != nil {
 			r.Free()
 			return nil, err
 		}

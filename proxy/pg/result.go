@@ -17,7 +17,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &
 
 // read copies the first row out of the connection's own buffer, which the next
 // message overwrites.
-func (r *Result) read(rr *pgconn.ResultReader) error {
+func (r *Result) read(rr *pgconn.ResultReader, lines bool) error {
 	if rr.NextRow() {
 		values := rr.Values()
 		r.Values = make([][]byte, len(values))
@@ -38,11 +38,23 @@ func (r *Result) read(rr *pgconn.ResultReader) error {
 			b = append(b, v...)
 			r.Values[i] = b[start:len(b):len(b)]
 		}
+		if lines {
+			b = joinRows(b[:len(r.Values[0])], rr)
+			r.Values = [][]byte{b}
+		}
 		*r.buf = b
 	}
 	tag, err := rr.Close()
 	r.RowsAffected = tag.RowsAffected()
 	return err
+}
+
+// joinRows adds the first column of the rows that are left, each on a line.
+func joinRows(b []byte, rr *pgconn.ResultReader) []byte {
+	for rr.NextRow() {
+		b = append(append(b, '\n'), rr.Values()[0]...)
+	}
+	return b
 }
 
 // Free gives the result's memory back. Values must not be used after it; a nil

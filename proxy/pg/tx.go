@@ -61,6 +61,9 @@ type Tx struct {
 	// Rollback undoes everything in the end (Prefer: tx=rollback); deferred
 	// constraints are checked first, so that their errors still surface.
 	Rollback bool
+	// Lines makes Result.Values[0] the first column of all rows, joined by
+	// newlines; EXPLAIN answers so.
+	Lines bool
 	// Check, if not nil, sees the result before it is decided whether to commit:
 	// an error rolls back and is returned by Do. It costs a second round trip.
 	Check func(*Result) error

@@ -50,16 +50,23 @@ func (q *SQL) Field(rel string, f *Field) *SQL {
 	case f.WholeRow:
 		return q.Ident(rel)
 	case len(f.Path) == 0:
-		return q.Column(rel, f.Name)
+		return q.named(rel, f)
 	case f.ToJSON:
-		q.Add("to_jsonb(").Column(rel, f.Name).Add(")")
+		q.Add("to_jsonb(").named(rel, f).Add(")")
 	default:
-		q.Column(rel, f.Name)
+		q.named(rel, f)
 	}
 	for i := range f.Path {
 		q.step(&f.Path[i])
 	}
 	return q
+}
+
+func (q *SQL) named(rel string, f *Field) *SQL {
+	if f.RowType == "" {
+		return q.Column(rel, f.Name)
+	}
+	return q.Add("(").Ident(rel).Add("::", f.RowType, ").").Ident(f.Name)
 }
 
 func (q *SQL) step(st *Step) {

@@ -16,6 +16,9 @@ type Field struct {
 	Format, Parse string
 	// WholeRow stands for the row itself and not for a column.
 	WholeRow bool
+	// RowType is the quoted relation whose computed field this is, where the row
+	// is only a record and has to be given its type.
+	RowType string
 }
 
 // Step is one -> or ->> of a path.

@@ -30,8 +30,8 @@ const (
 
 // read plans GET and HEAD of a relation.
 func (p *planner) read(rel *catalog.Relation) (*plan, error) {
-	pl := &plan{mode: readOnly, relation: rel.Name, media: p.r.media}
-	if err := p.negotiate(pl); err != nil {
+	pl := &plan{mode: readOnly, relation: rel.Name}
+	if err := p.negotiate(pl, nil); err != nil {
 		return nil, err
 	}
 	pl.applied.handling = p.r.prefs.handling
@@ -53,27 +53,20 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 	}
 	p.explain(pl)
 	pl.sql, pl.params = q.String(), q.Params
+	p.explained(pl)
 	return pl, nil
 }
 
-func (p *planner) csv() bool { return p.r.media == mediaCSV && p.r.method != "HEAD" }
-
-// negotiate refuses what can't be answered as asked for.
-func (p *planner) negotiate(pl *plan) error {
-	if p.r.media == mediaNone {
-		return noMediaType(p.r.accepted)
-	}
-	pl.warnings = p.warnings()
-	return nil
-}
+func (p *planner) csv() bool { return p.media == mediaCSV && p.r.method != "HEAD" }
 
 // answer writes the columns that every statement gives: body, number of rows,
 // and what functions said of headers and status.
 func (p *planner) answer(q *query.SQL, pl *plan, count string) {
+	p.planColumns(q)
 	if p.r.method == "HEAD" {
 		q.Add("''")
 	} else {
-		q.Add(rowsAs(pl.media))
+		q.Add(p.bodyOf(pl, nil))
 	}
 	q.Add(", ", count, gucs)
 }
@@ -112,7 +105,7 @@ func (p *planner) total(q *query.SQL, pl *plan, page string, count func(*query.S
 	}
 	q.Add(", (select count(*) from (")
 	count(q)
-	if p.r.prefs.count == countEstimated && p.cfg.MaxRows > 0 {
+	if p.r.prefs.count == countEstimated && p.cfg.MaxRows > 0 && !p.r.rpc {
 		q.Add(" limit ", strconv.FormatInt(p.cfg.MaxRows+1, 10))
 	}
 	q.Add(") as _fx_count)")

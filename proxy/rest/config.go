@@ -16,6 +16,7 @@ type Config struct {
 	ExtraSearchPath   []string `envconfig:"FLUXBASE_REST_DB_EXTRA_SEARCH_PATH" default:"public,extensions" desc:"Schemas that come after the exposed one in search_path, for functions and types of extensions."`
 	MaxRows           int64    `envconfig:"FLUXBASE_REST_DB_MAX_ROWS" default:"0" desc:"Most rows of a read or of each embed; 0 sets no bound. Set it on a public API: one request can't then fetch a whole table."`
 	AggregatesEnabled bool     `envconfig:"FLUXBASE_REST_DB_AGGREGATES_ENABLED" default:"false" desc:"Allow count(), sum() and the like in select. Off by default, because a client can make them read whole tables."`
+	PlanEnabled       bool     `envconfig:"FLUXBASE_REST_DB_PLAN_ENABLED" default:"false" desc:"Answer Accept: application/vnd.pgrst.plan with the plan of the statement. For development: a plan tells a client about tables and rows that it may not read."`
 	PreRequest        string   `envconfig:"FLUXBASE_REST_DB_PRE_REQUEST" desc:"Function, as SCHEMA.NAME, that is called in each request's transaction before its statement; it may raise to refuse."`
 	TxEnd             string   `envconfig:"FLUXBASE_REST_DB_TX_END" default:"commit" desc:"How transactions end: commit, commit-allow-override, rollback or rollback-allow-override. The overrides let Prefer: tx= choose; meant for tests."`
 	LegacyTargetNames bool     `envconfig:"FLUXBASE_REST_URL_USE_LEGACY_TARGET_NAMES" default:"true" desc:"Let filters name an embedded table although it has an alias, as clients written for PostgREST before 16 do."`

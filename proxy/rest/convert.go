@@ -49,23 +49,42 @@ func csvToJSON(body []byte) ([]byte, error) {
 	return append(b, ']'), nil
 }
 
-// formToJSON makes an object of a form; of two values of a name the last counts.
-func formToJSON(body []byte) ([]byte, error) {
-	var names []string
-	values := map[string]string{}
+// eachField gives names and values of a form.
+func eachField(body []byte, give func(name, value string)) error {
 	for part := range strings.SplitSeq(string(body), "&") {
 		if part == "" {
 			continue
 		}
-		key, value, _ := strings.Cut(part, "=")
-		key, value = unescape(key), unescape(value)
-		if !isText(key) || !isText(value) {
-			return nil, badText(key + value)
+		name, value, _ := strings.Cut(part, "=")
+		name, value = unescape(name), unescape(value)
+		if !isText(name) || !isText(value) {
+			return badText(name + value)
 		}
-		if _, ok := values[key]; !ok {
-			names = append(names, key)
+		give(name, value)
+	}
+	return nil
+}
+
+// scanForm reads the arguments of a function, which are as those of a URL: what
+// a repeated one means, depends on the function.
+func (r *request) scanForm() error {
+	return eachField(r.body, func(name, value string) {
+		r.params = append(r.params, param{kind: paramForm, key: name, slot: r.addValue(value)})
+	})
+}
+
+// formToJSON makes an object of a form; of two values of a name the last counts.
+func formToJSON(body []byte) ([]byte, error) {
+	var names []string
+	values := map[string]string{}
+	err := eachField(body, func(name, value string) {
+		if _, ok := values[name]; !ok {
+			names = append(names, name)
 		}
-		values[key] = value
+		values[name] = value
+	})
+	if err != nil {
+		return nil, err
 	}
 	b := []byte{'{'}
 	for i, name := range names {

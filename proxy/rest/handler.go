@@ -2,8 +2,10 @@ package rest
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -194,7 +196,7 @@ func isMissing(err error) bool {
 		return false
 	}
 	switch e.Code {
-	case "PGRST200", "PGRST202", "PGRST204", "PGRST205":
+	case "PGRST107", "PGRST200", "PGRST202", "PGRST204", "PGRST205":
 		return true
 	}
 	return false
@@ -221,7 +223,11 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if err != nil {
 		return nil, h.databaseError(err, caller)
 	}
-	res := readResult(raw, pl)
+	res, err := readResult(raw, pl)
+	if err != nil {
+		raw.Free()
+		return nil, err
+	}
 	if check := checkOf(r, pl); check != nil && pl.mode == readOnly {
 		if err := check(raw); err != nil {
 			raw.Free()
@@ -265,6 +271,7 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 		RequestID: w.ID,
 		Before:    h.before,
 		Main:      pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Version: cat.Version},
+		Lines:     pl.media == mediaPlan,
 		Rollback:  r.prefs.tx == txRollback || h.cfg.rollsBack() && r.prefs.tx != txCommit,
 	}
 	for _, s := range [...]*catalog.Settings{cat.RoleSettings(caller.Role), pl.settings} {
@@ -321,7 +328,7 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 	single := pl.media.single() && r.method != http.MethodPut
 	limited := pl.applied.hasMax && r.prefs.handling == handlingStrict
 	put := r.method == http.MethodPut
-	if !single && !limited && !put {
+	if pl.media == mediaPlan || !single && !limited && !put {
 		return nil
 	}
 	return func(raw *pg.Result) error {
@@ -338,8 +345,11 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 	}
 }
 
-func readResult(raw *pg.Result, pl *plan) *result {
+func readResult(raw *pg.Result, pl *plan) (*result, error) {
 	v := raw.Values
+	if pl.media == mediaPlan {
+		return &result{raw: raw, body: v[0]}, nil
+	}
 	res := &result{
 		raw: raw, body: v[bodyColumn], headers: v[headersColumn], status: v[statusColumn],
 		page: number(v[pageColumn]), total: -1,
@@ -350,7 +360,14 @@ func readResult(raw *pg.Result, pl *plan) *result {
 	if pl.inserted > 0 {
 		res.inserted = number(v[pl.inserted])
 	}
-	return res
+	if pl.hex {
+		n, err := hex.Decode(res.body, res.body)
+		if err != nil {
+			return nil, fmt.Errorf("read the body's bytes: %w", err)
+		}
+		res.body = res.body[:n]
+	}
+	return res, nil
 }
 
 // number reads digits of Postgres.

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,64 +11,101 @@ import (
 type media uint8
 
 const (
-	mediaNone media = iota // nothing that we can make
+	mediaOther media = iota // none that we know by ourselves
+	mediaAny
 	mediaJSON
 	mediaCSV
 	mediaGeoJSON
 	mediaSingle
 	mediaSingleStripped
 	mediaArrayStripped
+	mediaPlan
 	mediaForm
 	mediaText
 	mediaXML
 	mediaBytes
 )
 
-// contentTypes are the Content-Type of answers.
-var contentTypes = [...]string{
-	mediaJSON:           "application/json; charset=utf-8",
-	mediaCSV:            "text/csv; charset=utf-8",
-	mediaGeoJSON:        "application/geo+json; charset=utf-8",
-	mediaSingle:         "application/vnd.pgrst.object+json; charset=utf-8",
-	mediaSingleStripped: "application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8",
-	mediaArrayStripped:  "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8",
-	mediaBytes:          "",
+// mimes are the names of the types without parameters of their own.
+var mimes = [...]string{
+	mediaAny:            "*/*",
+	mediaJSON:           "application/json",
+	mediaCSV:            "text/csv",
+	mediaGeoJSON:        "application/geo+json",
+	mediaSingle:         "application/vnd.pgrst.object+json",
+	mediaSingleStripped: "application/vnd.pgrst.object+json;nulls=stripped",
+	mediaArrayStripped:  "application/vnd.pgrst.array+json;nulls=stripped",
+	mediaForm:           "application/x-www-form-urlencoded",
+	mediaText:           "text/plain",
+	mediaXML:            "text/xml",
+	mediaBytes:          "application/octet-stream",
 }
 
 func (m media) single() bool { return m == mediaSingle || m == mediaSingleStripped }
 
-// accept chooses the first acceptable media type that an answer can have; what
-// is given when there is none are the types that were asked for.
-func accept(header string) (media, []string) {
-	switch header { // nearly all requests
-	case "", "*/*", "application/json", "application/json, text/plain, */*":
-		return mediaJSON, nil
-	case "application/vnd.pgrst.object+json":
-		return mediaSingle, nil
-	}
-	wanted := byQuality(header)
-	for _, w := range wanted {
-		if m := produced(decodeMedia(w)); m != mediaNone {
-			return m, nil
+// mediaType is one media type of a header.
+type mediaType struct {
+	kind media
+	// other is a type that we don't know, as it was written.
+	other string
+	// plan is there for mediaPlan.
+	plan *planFormat
+}
+
+// planFormat is how the plan of a statement is shown, instead of its rows.
+type planFormat struct {
+	json    bool
+	of      mediaType // which the statement is for
+	options []string
+}
+
+var planOptions = []string{"analyze", "verbose", "settings", "buffers", "wal"}
+
+// mime is the type as errors and Content-Type name it.
+func (m mediaType) mime() string {
+	switch m.kind {
+	case mediaOther:
+		return m.other
+	case mediaPlan:
+		s := "application/vnd.pgrst.plan+" + [...]string{"text", "json"}[b2i(m.plan.json)] + `; for="` + m.plan.of.mime() + `"`
+		if len(m.plan.options) > 0 {
+			s += "; options=" + strings.Join(m.plan.options, "|")
 		}
+		return s
 	}
-	return mediaNone, wanted
+	return mimes[m.kind]
 }
 
-func produced(m media) media {
-	switch m {
-	case mediaJSON, mediaCSV, mediaGeoJSON, mediaSingle, mediaSingleStripped, mediaArrayStripped:
-		return m
+// contentType is the header of an answer: what a type of others is encoded in,
+// we don't know.
+func (m mediaType) contentType() string {
+	if m.kind == mediaOther || m.kind == mediaBytes {
+		return m.mime()
 	}
-	return mediaNone
+	return m.mime() + "; charset=utf-8"
 }
 
-// byQuality sorts the types of an Accept header: by q, then as they came
+// acceptKey is an Accept header as the shape of a request has it: the ones that
+// nearly all requests have, and that mean the same, are one.
+func acceptKey(header []string) string {
+	switch s := strings.Join(header, ","); s {
+	case "":
+		return "*/*"
+	case "application/json, text/plain, */*":
+		return "application/json"
+	default:
+		return s
+	}
+}
+
+// acceptable reads an Accept header: by quality, then the more special first,
+// which are those with more parameters and fewer stars, then as they came
 // (RFC 9110, 12.5.1).
-func byQuality(header string) []string {
+func acceptable(header string) []mediaType {
 	type choice struct {
-		name string
-		q    float64
+		name    string
+		q       float64
+		special int
 	}
 	var list []choice
 	for _, part := range splitQuoted(header, ',') {
@@ -86,23 +124,18 @@ func byQuality(header string) []string {
 			c.name += p
 		}
 		if c.name != "" && c.q > 0 {
+			c.special = strings.Count(c.name, ";") - strings.Count(c.name, "*")
 			list = append(list, c)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b choice) int {
-		switch {
-		case a.q > b.q:
-			return -1
-		case a.q < b.q:
-			return 1
-		}
-		return 0
+		return cmp.Or(cmp.Compare(b.q, a.q), cmp.Compare(b.special, a.special))
 	})
-	names := make([]string, len(list))
+	types := make([]mediaType, len(list))
 	for i, c := range list {
-		names[i] = c.name
+		types[i] = decodeMedia(c.name)
 	}
-	return names
+	return types
 }
 
 // splitQuoted splits at sep, but not within double quotes.
@@ -121,41 +154,51 @@ func splitQuoted(s string, sep byte) []string {
 	return append(parts, s[start:])
 }
 
-// decodeMedia reads one media type; of parameters only nulls= matters.
-func decodeMedia(s string) media {
+// decodeMedia reads one media type; parameters matter to our own types only.
+func decodeMedia(s string) mediaType {
 	parts := splitQuoted(s, ';')
-	stripped := false
-	for _, p := range parts[1:] {
-		key, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if strings.EqualFold(strings.TrimSpace(key), "nulls") && strings.Trim(value, `" `) == "stripped" {
-			stripped = true
-		}
-	}
-	switch strings.ToLower(strings.TrimSpace(parts[0])) {
-	case "application/json", "*/*", "application/*":
-		return mediaJSON
-	case "text/csv":
-		return mediaCSV
-	case "application/geo+json":
-		return mediaGeoJSON
+	name := strings.ToLower(strings.TrimSpace(parts[0]))
+	switch name {
+	case "application/vnd.pgrst.plan", "application/vnd.pgrst.plan+text", "application/vnd.pgrst.plan+json":
+		return mediaType{kind: mediaPlan, plan: decodePlan(parts[1:], strings.HasSuffix(name, "+json"))}
 	case "application/vnd.pgrst.object+json", "application/vnd.pgrst.object":
-		if stripped {
-			return mediaSingleStripped
+		if mediaParam(parts[1:], "nulls") == "stripped" {
+			return mediaType{kind: mediaSingleStripped}
 		}
-		return mediaSingle
+		return mediaType{kind: mediaSingle}
 	case "application/vnd.pgrst.array+json", "application/vnd.pgrst.array":
-		if stripped {
-			return mediaArrayStripped
+		if mediaParam(parts[1:], "nulls") == "stripped" {
+			return mediaType{kind: mediaArrayStripped}
 		}
-		return mediaJSON
-	case "application/x-www-form-urlencoded":
-		return mediaForm
-	case "text/plain":
-		return mediaText
-	case "text/xml":
-		return mediaXML
-	case "application/octet-stream":
-		return mediaBytes
+		return mediaType{kind: mediaJSON}
 	}
-	return mediaNone
+	if i := slices.Index(mimes[1:], name); i >= 0 && name != "" {
+		return mediaType{kind: media(i + 1)}
+	}
+	return mediaType{other: s}
+}
+
+func decodePlan(params []string, json bool) *planFormat {
+	f := &planFormat{json: json, of: mediaType{kind: mediaJSON}}
+	if of := mediaParam(params, "for"); of != "" {
+		f.of = decodeMedia(of)
+	}
+	asked := strings.Split(mediaParam(params, "options"), "|")
+	for _, o := range planOptions {
+		if slices.Contains(asked, o) {
+			f.options = append(f.options, o)
+		}
+	}
+	return f
+}
+
+// mediaParam finds the value of a parameter; empty if there is none.
+func mediaParam(params []string, name string) string {
+	for _, p := range params {
+		key, value, _ := strings.Cut(p, "=")
+		if strings.EqualFold(strings.TrimSpace(key), name) {
+			return strings.Trim(value, `" `)
+		}
+	}
+	return ""
 }

@@ -84,11 +84,11 @@ func acceptsOpenAPI(header string) error {
 	if header == "" {
 		return nil
 	}
-	wanted := byQuality(header)
-	for _, w := range wanted {
-		name, _, _ := strings.Cut(w, ";")
-		name = strings.ToLower(strings.TrimSpace(name))
-		if name == "application/openapi+json" || decodeMedia(w) == mediaJSON && name != "application/*" {
+	var wanted []string
+	for _, m := range acceptable(header) {
+		wanted = append(wanted, m.mime())
+		name, _, _ := strings.Cut(m.other, ";")
+		if m.kind == mediaAny || m.kind == mediaJSON || strings.EqualFold(strings.TrimSpace(name), "application/openapi+json") {
 			return nil
 		}
 	}

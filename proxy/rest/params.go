@@ -21,7 +21,8 @@ const (
 	paramAnd
 	paramOr
 	paramFilter
-	paramArg // of a function
+	paramArg  // of a function
+	paramForm // of a function, from a form: its key is a name as it is
 )
 
 // param is one parameter of the URL, decoded.

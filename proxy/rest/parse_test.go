@@ -31,24 +31,31 @@ func TestPreferences(t *testing.T) {
 
 func TestAccept(t *testing.T) {
 	t.Parallel()
-	for header, want := range map[string]media{
-		"":                                       mediaJSON,
-		"*/*":                                    mediaJSON,
-		"application/json; charset=utf-8":        mediaJSON,
-		"text/csv":                               mediaCSV,
-		"text/csv;q=0.1, application/json;q=0.2": mediaJSON,
-		"image/png, text/csv":                    mediaCSV,
-		"text/html,application/xhtml+xml,*/*;q=0.8":             mediaJSON,
-		"ApplicatIon/vnd.PgRsT.object+json":                     mediaSingle,
-		"application/vnd.pgrst.object":                          mediaSingle,
-		`application/vnd.pgrst.object+json; nulls="stripped"`:   mediaSingleStripped,
-		"application/vnd.pgrst.array+json;nulls=stripped;q=0.9": mediaArrayStripped,
-		"application/vnd.pgrst.array+json":                      mediaJSON,
-		"application/json;q=0":                                  mediaNone,
-		"image/png":                                             mediaNone,
+	for header, want := range map[string]string{
+		"":                                       "*/*",
+		"*/*":                                    "*/*",
+		"application/json; charset=utf-8":        "application/json",
+		"application/json, text/plain, */*":      "application/json",
+		"text/csv;q=0.1, application/json;q=0.2": "application/json, text/csv",
+		"*/*, text/*, image/png, text/csv":       "image/png, text/csv, text/*, */*",
+		"text/html,application/xhtml+xml,*/*;q=0.8":                                 "text/html, application/xhtml+xml, */*",
+		"ApplicatIon/vnd.PgRsT.object+json":                                         "application/vnd.pgrst.object+json",
+		"application/vnd.pgrst.object":                                              "application/vnd.pgrst.object+json",
+		`application/vnd.pgrst.object+json; nulls="stripped"`:                       "application/vnd.pgrst.object+json;nulls=stripped",
+		"application/vnd.pgrst.array+json;nulls=stripped;q=0.9":                     "application/vnd.pgrst.array+json;nulls=stripped",
+		"application/vnd.pgrst.array+json":                                          "application/json",
+		"application/json;q=0":                                                      "",
+		"undefined":                                                                 "undefined",
+		"application/vnd.pgrst.plan":                                                `application/vnd.pgrst.plan+text; for="application/json"`,
+		`application/vnd.pgrst.plan+json; options=wal|analyze; for="text/csv"`:      `application/vnd.pgrst.plan+json; for="text/csv"; options=analyze|wal`,
+		`application/vnd.pgrst.plan; for="application/vnd.pgrst.object"; options=x`: `application/vnd.pgrst.plan+text; for="application/vnd.pgrst.object+json"`,
 	} {
-		if got, _ := accept(header); got != want {
-			t.Errorf("%q is %d, want %d", header, got, want)
+		var names []string
+		for _, m := range acceptable(acceptKey([]string{header})) {
+			names = append(names, m.mime())
+		}
+		if got := strings.Join(names, ", "); got != want {
+			t.Errorf("%q is %q, want %q", header, got, want)
 		}
 	}
 }

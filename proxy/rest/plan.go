@@ -23,6 +23,10 @@ type plan struct {
 
 	relation string // name, for Content-Location and Location
 	media    media
+	// contentType is the header, ready made.
+	contentType []string
+	// hex tells that the body is bytes, which came as digits.
+	hex bool
 	// total and inserted are the columns of the answer with the count of all
 	// rows and with the number of rows that are new; 0 is none.
 	total, inserted int
@@ -56,6 +60,13 @@ type planner struct {
 	catalog *catalog.Catalog
 	cfg     *Config
 	root    *node
+	// selectsAll tells that select is *, said or not.
+	selectsAll bool
+	// media is what rows become; handler makes it, if the database has its own.
+	media   media
+	handler *catalog.Handler
+	// format is there where the plan of the statement is asked for.
+	format *planFormat
 	// legacy are the embeds that a parameter names by their relation although
 	// they have an alias.
 	legacy []*node
@@ -100,44 +111,6 @@ func allowed(rel *catalog.Relation) string {
 	return s
 }
 
-// node is one level of select: the root, or an embed.
-type node struct {
-	source source
-	// alias is what the source is called in the statement.
-	alias string
-	items []query.Item
-	where []query.Node
-	order []query.Term
-	// limit and offset are indexes of values, or limitParam, offsetParam.
-	limit, offset *int
-	kids          []*node
-
-	// Of an embed only:
-	name   string // as select names it
-	label  string // what it is called in the answer
-	outer  string // what its rows are called in the parent's statement
-	link   *catalog.Link
-	inner  bool
-	spread bool
-	// joined tells that the parent's conditions or order need it as a join.
-	joined bool
-	depth  int
-}
-
-// source is where a node's rows come from.
-type source struct {
-	// relation is nil for a function whose rows are no relation's.
-	relation *catalog.Relation
-	schema   string
-	name     string
-	// from is SQL, empty for the relation itself.
-	from func(q *query.SQL)
-}
-
-func relationSource(rel *catalog.Relation) source {
-	return source{relation: rel, schema: rel.Schema, name: rel.Name}
-}
-
 // tree reads all parameters and hangs them up in a tree of nodes.
 func (p *planner) tree(src source) error {
 	p.root = &node{source: src, alias: src.name}
@@ -145,6 +118,7 @@ func (p *planner) tree(src source) error {
 	if err != nil {
 		return err
 	}
+	p.selectsAll = len(items) == 1 && items[0].Embed == nil && items[0].Field.Name == "*"
 	for _, step := range []func() error{
 		func() error { return p.addItems(p.root, items) },
 		p.addFilters,
@@ -419,7 +393,8 @@ func (n *node) kid(label string) *node {
 	return nil
 }
 
-// embedTests turns filters on an embed's name into tests for its rows.
+// embedTests turns filters on an embed's name into tests for its rows. A column
+// may have that name too, and then takes all other filters.
 func (n *node) embedTests(cond *query.Node) error {
 	for i := range cond.Kids {
 		if err := n.embedTests(&cond.Kids[i]); err != nil {
@@ -433,7 +408,12 @@ func (n *node) embedTests(cond *query.Node) error {
 	if k == nil {
 		return nil
 	}
-	if cond.Expr.Op != query.Is || cond.Expr.Truth != query.Null && cond.Expr.Truth != query.NotNull {
+	is := cond.Expr.Op == query.Is
+	switch column := n.source.relation != nil && n.source.relation.Column(k.label) != nil; {
+	case is && (cond.Expr.Truth == query.Null || cond.Expr.Truth == query.NotNull && !column):
+	case column:
+		return nil
+	default:
 		return badEmbedFilter(k.label)
 	}
 	cond.Embed, k.joined = k.outer, true

@@ -23,10 +23,9 @@ type request struct {
 	// profiled tells that a header chose the schema.
 	profiled bool
 	prefs    preferences
-	media    media
-	// accepted are the media types asked for when none can be made.
-	accepted []string
-	content  media
+	// accept is the Accept header.
+	accept  string
+	content media
 
 	params []param
 	// values of filters, limits of embeds and arguments, in the order of the URL.
@@ -72,7 +71,7 @@ func (r *request) parse(hr *http.Request) error {
 		return err
 	}
 	r.prefs = parsePreferences(hr.Header, r.cfg.allowsOverride())
-	r.media, r.accepted = accept(strings.Join(hr.Header["Accept"], ","))
+	r.accept = acceptKey(hr.Header["Accept"])
 	if err := r.scan(hr.URL.RawQuery); err != nil {
 		return err
 	}
@@ -173,7 +172,7 @@ func (r *request) readBody(hr *http.Request) error {
 	r.content = mediaJSON
 	header := hr.Header.Get("Content-Type")
 	if header != "" && header != "application/json" {
-		r.content = decodeMedia(header)
+		r.content = decodeMedia(header).kind
 	}
 	switch r.content {
 	case mediaJSON:
@@ -183,6 +182,9 @@ func (r *request) readBody(hr *http.Request) error {
 	case mediaCSV:
 		r.body, err = csvToJSON(r.body)
 	case mediaForm:
+		if r.rpc {
+			return r.scanForm()
+		}
 		r.body, err = formToJSON(r.body)
 	case mediaText, mediaXML, mediaBytes:
 		if r.rpc {
@@ -190,8 +192,7 @@ func (r *request) readBody(hr *http.Request) error {
 		}
 		fallthrough
 	default:
-		mime, _, _ := strings.Cut(header, ";")
-		return invalidBody("Content-Type not acceptable: " + strings.TrimSpace(mime))
+		return invalidBody("Content-Type not acceptable: " + decodeMedia(header).mime())
 	}
 	if err != nil {
 		return err
@@ -252,8 +253,9 @@ func (r *request) shapeKey() []byte {
 		}
 	}
 	p := &r.prefs
-	b = append(b, 0, flags, byte(r.media), byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
+	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
+	b = append(append(b, r.accept...), 0)
 	for _, k := range r.shape.keys {
 		b = append(append(b, k...), 0)
 	}
@@ -277,7 +279,7 @@ func (p *param) appendShape(b []byte) []byte {
 		b = p.logic.AppendShape(b)
 	case paramFilter:
 		b = p.expr.AppendShape(b)
-	case paramArg:
+	case paramArg, paramForm:
 	}
 	return b
 }

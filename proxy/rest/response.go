@@ -24,14 +24,14 @@ func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *pla
 	if err != nil {
 		return err
 	}
-	if s := r.prefs.applied(pl.applied); s != "" {
+	if s := r.prefs.applied(pl.applied); s != "" && pl.media != mediaPlan {
 		head["Preference-Applied"] = []string{s}
 	}
 	if pl.warnings != nil {
 		head["Warning"] = pl.warnings
 	}
 	if a.content {
-		head["Content-Type"] = contentTypeHeaders[pl.media]
+		head["Content-Type"] = pl.contentType
 		if len(h.cfg.Schemas) > 1 || r.profiled {
 			head["Content-Profile"] = []string{r.schema}
 		}
@@ -58,16 +58,10 @@ func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *pla
 	return nil
 }
 
-// contentTypeHeaders are ready header values, so that none is made per request.
-var contentTypeHeaders = func() (list [len(contentTypes)][]string) {
-	for i, t := range contentTypes {
-		list[i] = []string{t}
-	}
-	return list
-}()
-
 func (h *Handler) answerOf(head http.Header, hr *http.Request, r *request, pl *plan, res *result) (answer, error) {
 	switch {
+	case pl.media == mediaPlan:
+		return answer{status: http.StatusOK, body: append(res.body, '\n'), content: true}, nil
 	case r.rpc || r.reads():
 		return h.readAnswer(head, hr, r, pl, res)
 	case r.method == http.MethodPut:

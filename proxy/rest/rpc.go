@@ -39,13 +39,13 @@ func (p *planner) call() (*plan, error) {
 		return nil, err
 	}
 	pl := &plan{
-		mode: readWrite, relation: f.Name, media: p.r.media, settings: f.Settings,
+		mode: readWrite, relation: f.Name, settings: f.Settings,
 		void: f.Returns.Void(), single: f.Returns.Scalar() || !f.Returns.Set,
 	}
 	if p.r.reads() || f.Volatility != catalog.Volatile {
 		pl.mode = readOnly
 	}
-	if err := p.negotiate(pl); err != nil {
+	if err := p.negotiate(pl, f); err != nil {
 		return nil, err
 	}
 	pl.applied.hasMax = p.r.prefs.hasMax
@@ -63,24 +63,33 @@ func (p *planner) argumentNames() ([]string, error) {
 			names, err := query.ParseColumns("columns", par.value)
 			return names, parseError(err)
 		}
-		return p.r.shape.keys, nil
+		if p.r.content != mediaForm {
+			return p.r.shape.keys, nil
+		}
 	}
 	var names []string
-	seen := map[string]bool{}
 	for i := range p.r.params {
-		if p.r.params[i].kind != paramArg {
-			continue
-		}
-		_, field, err := query.ParseKey(p.r.params[i].key)
+		name, ok, err := p.r.params[i].argument()
 		if err != nil {
 			return nil, parseError(err)
 		}
-		if !seen[field.Name] {
-			seen[field.Name] = true
-			names = append(names, field.Name)
+		if ok && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names, nil
+}
+
+// argument is the name of a function's argument, if p is one.
+func (p *param) argument() (name string, ok bool, err error) {
+	switch p.kind {
+	case paramArg:
+		_, field, err := query.ParseKey(p.key)
+		return field.Name, true, err
+	case paramForm:
+		return p.key, true, nil
+	}
+	return "", false, nil
 }
 
 // findFunction chooses among the overloads: by names, or, if none fits, one with
@@ -153,7 +162,7 @@ func (p *planner) callFrom(q *query.SQL, f *catalog.Function, names []string) {
 	params := slices.DeleteFunc(slices.Clone(f.Params), func(a catalog.Param) bool {
 		return a.Name != "" && !slices.Contains(names, a.Name)
 	})
-	fromBody := p.r.method == http.MethodPost && len(params) > 0 && params[0].Name != ""
+	fromBody := p.r.method == http.MethodPost && p.r.content != mediaForm && len(params) > 0 && params[0].Name != ""
 	if fromBody {
 		p.argumentRecord(q, params)
 		q.Add(", lateral ")
@@ -209,16 +218,13 @@ func (p *planner) argumentRecord(q *query.SQL, params []catalog.Param) {
 	q.Add(") limit 1) as _fx_args")
 }
 
-// argument writes the value of a parameter of the URL. Of repeated ones a
+// argument writes the value of a parameter of the URL or of a form. Of repeated ones a
 // variadic parameter takes all, any other the last.
 func (p *planner) argument(q *query.SQL, a *catalog.Param) {
 	var slots []int
 	for i := range p.r.params {
 		par := &p.r.params[i]
-		if par.kind != paramArg {
-			continue
-		}
-		if _, field, err := query.ParseKey(par.key); err == nil && field.Name == a.Name {
+		if name, ok, err := par.argument(); ok && err == nil && name == a.Name {
 			slots = append(slots, par.slot)
 		}
 	}
@@ -260,11 +266,15 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 		q.Add(") ")
 	}
 	q.Add("select ")
+	p.planColumns(q)
 	switch {
-	case p.r.method == http.MethodHead || pl.void:
+	case p.r.method == http.MethodHead:
 		q.Add("''")
+	case pl.void:
+		// The value is empty, but without a use of it the planner may leave out the call.
+		q.Add("string_agg(", rowName, ".", scalarName, "::text, '')")
 	default:
-		q.Add(callBody(pl.media, &f.Returns))
+		q.Add(p.bodyOf(pl, &f.Returns))
 	}
 	q.Add(", ", count, gucs)
 	p.total(q, pl, count, p.countRows)
@@ -277,6 +287,7 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 		q.Add(") as ", rowName)
 	}
 	pl.sql, pl.params = q.String(), q.Params
+	p.explained(pl)
 }
 
 func b2i(b bool) int {

@@ -16,7 +16,7 @@ const (
 
 // write plans POST, PATCH, PUT and DELETE of a relation.
 func (p *planner) write(rel *catalog.Relation) (*plan, error) {
-	pl := &plan{mode: readWrite, relation: rel.Name, media: p.r.media, applied: p.writeApplied(rel)}
+	pl := &plan{mode: readWrite, relation: rel.Name, applied: p.writeApplied(rel)}
 	q := new(query.SQL)
 	q.Add("with ", sourceName, " as (")
 	var err error
@@ -31,12 +31,13 @@ func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.negotiate(pl); err != nil {
+	if err := p.negotiate(pl, nil); err != nil {
 		return nil, err
 	}
 	q.Add(") select ")
 	p.writeAnswer(q, pl, rel)
 	pl.sql, pl.params = q.String(), q.Params
+	p.explained(pl)
 	return pl, nil
 }
 
@@ -67,7 +68,9 @@ func (p *planner) writeAnswer(q *query.SQL, pl *plan, rel *catalog.Relation) {
 			q.Add(sourceName, " as ").Ident(rel.Name)
 		}
 		p.root.where = nil // they chose the rows already
-		q.Add(rowsAs(pl.media), ", count(*)", gucs)
+		p.computeAfter(rel)
+		p.planColumns(q, "null, ")
+		q.Add(p.bodyOf(pl, nil), ", count(*)", gucs)
 		p.inserted(q, pl)
 		q.Add(" from (")
 		p.node(q, p.root)
@@ -366,71 +369,3 @@ func (p *planner) delete(q *query.SQL, rel *catalog.Relation) {
 // noEmbeds is for conditions that choose the rows to write: embeds are joined
 // only to what was written.
 func noEmbeds(q *query.SQL, _ string, _ bool) { q.Add("true") }
-
-func (p *planner) returning(q *query.SQL, rel *catalog.Relation) {
-	q.Add(" returning ")
-	p.returned(q, rel)
-}
-
-// returned writes the columns of written rows that the answer needs; nobody has
-// to be allowed to read more.
-func (p *planner) returned(q *query.SQL, rel *catalog.Relation) {
-	names := p.returnedNames(rel)
-	if len(names) == 0 {
-		q.Add("1")
-	}
-	for i, name := range names {
-		if i > 0 {
-			q.Add(", ")
-		}
-		q.Column(rel.Name, name)
-	}
-}
-
-func (p *planner) returnedNames(rel *catalog.Relation) []string {
-	switch p.r.prefs.returning {
-	case returnRepresentation:
-	case returnHeaders:
-		if p.r.method == http.MethodPost {
-			return rel.PrimaryKey
-		}
-		return nil
-	default:
-		return nil
-	}
-	if len(p.root.items) == 0 && len(p.root.kids) == 0 {
-		return []string{"*"}
-	}
-	var names []string
-	add := func(name string) {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	for i := range p.root.items {
-		add(p.root.items[i].Field.Name)
-	}
-	for _, k := range p.root.kids {
-		switch l := k.link; {
-		case l.Function != nil: // wants the whole row
-			return []string{"*"}
-		case l.Junction != nil:
-			for _, pr := range l.Junction.OriginPairs {
-				add(pr.Target)
-			}
-		default:
-			for _, pr := range l.Pairs {
-				add(pr.Origin)
-			}
-		}
-	}
-	for i := range p.root.order {
-		if p.root.order[i].Relation == "" {
-			add(p.root.order[i].Field.Name)
-		}
-	}
-	if slices.Contains(names, "*") {
-		return []string{"*"}
-	}
-	return names
-}

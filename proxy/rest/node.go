@@ -1,0 +1,44 @@
+package rest
+
+import (
+	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/query"
+)
+
+// node is one level of select: the root, or an embed.
+type node struct {
+	source source
+	// alias is what the source is called in the statement.
+	alias string
+	items []query.Item
+	where []query.Node
+	order []query.Term
+	// limit and offset are indexes of values, or limitParam, offsetParam.
+	limit, offset *int
+	kids          []*node
+
+	// Of an embed only:
+	name   string // as select names it
+	label  string // what it is called in the answer
+	outer  string // what its rows are called in the parent's statement
+	link   *catalog.Link
+	inner  bool
+	spread bool
+	// joined tells that the parent's conditions or order need it as a join.
+	joined bool
+	depth  int
+}
+
+// source is where a node's rows come from.
+type source struct {
+	// relation is nil for a function whose rows are no relation's.
+	relation *catalog.Relation
+	schema   string
+	name     string
+	// from is SQL, empty for the relation itself.
+	from func(q *query.SQL)
+}
+
+func relationSource(rel *catalog.Relation) source {
+	return source{relation: rel, schema: rel.Schema, name: rel.Name}
+}
