@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -252,7 +251,7 @@ func (w *wireFunction) function() *Function {
 			Type: w.ReturnType, Set: w.Set, Composite: w.Composite,
 			Schema: w.TypeSchema, Name: w.TypeName, Single: !w.Set || w.Rows == 1,
 		},
-		Settings: settings(slices.DeleteFunc(w.Config, notHoisted)),
+		Settings: settings(w.Config),
 	}
 	for i, a := range w.Args {
 		f.Params[i] = Param{Name: a.Name, Type: a.Type, Wide: a.Wide, Required: a.Required, Variadic: a.Variadic}
@@ -261,17 +260,6 @@ func (w *wireFunction) function() *Function {
 		}
 	}
 	return f
-}
-
-// notHoisted tells settings of a function that hold only within it. The others
-// must be set before the statement begins to have their effect.
-func notHoisted(config string) bool {
-	name, _, _ := strings.Cut(config, "=")
-	switch name {
-	case "statement_timeout", "plan_filter.statement_cost_limit", "default_transaction_isolation":
-		return false
-	}
-	return true
 }
 
 // settings reads a list of name=value; nil if it is empty.
