@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -119,6 +120,22 @@ func TestMigrationsInCI(t *testing.T) {
 	db := dbtest.Private(t, dbtest.Options{}).Empty(t)
 	runPage(t, "../docs/how-to/migrations-in-ci.md", nil,
 		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
+}
+
+func TestMovingFromPostgREST(t *testing.T) {
+	t.Parallel()
+	// A server of its own: the page makes roles and sets parameters of them.
+	db := dbtest.Private(t, dbtest.Options{}).Empty(t)
+	admin, err := url.Parse(db.AdminURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	login := *admin
+	login.User = url.UserPassword("web_login", "mysecretpassword")
+	runPage(t, "../docs/how-to/moving-from-postgrest.md",
+		[]string{"PATH=" + dbtest.Binaries(t, dbtest.Version()) + ":" + os.Getenv("PATH")},
+		"postgres://postgres:postgres@127.0.0.1:5432/postgres", admin.String(),
+		"postgres://web_login:mysecretpassword@127.0.0.1:5432/postgres", login.String())
 }
 
 // sources are the files that a page may name: those that git would keep.

@@ -13,7 +13,7 @@ func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		if strings.HasPrefix(name, "FLUXBASE_") || name == "DATABASE_URL" {
+		if strings.HasPrefix(name, "FLUXBASE_") || strings.HasPrefix(name, pgrstPrefix) || name == "DATABASE_URL" {
 			t.Setenv(name, "") // restored when the test ends
 			os.Unsetenv(name)
 		}
