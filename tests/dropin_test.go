@@ -83,7 +83,7 @@ func TestPostgRESTsVariablesAreEnough(t *testing.T) {
 		"PGRST_APP_SETTINGS_API_KEY=hush", "PGRST_DB_MAX_ROWS=2", "PGRST_DB_HOISTED_TX_SETTINGS=work_mem",
 		"PGRST_DB_PRE_REQUEST=guard", "PGRST_DB_AGGREGATES_ENABLED=TRUE", "PGRST_DB_TX_END=rollback",
 		"PGRST_SERVER_TRACE_HEADER=X-Trace", "PGRST_JWT_ROLE_CLAIM_KEY=.app.role", "PGRST_DB_POOL_MAX_IDLETIME=5",
-		"PGRST_DB_EXTRA_SEARCH_PATH=", "PGRST_TELEPORT=on")
+		"PGRST_DB_EXTRA_SEARCH_PATH=", "PGRST_TELEPORT=on", "PGRST_SERVER_HOST=127.0.0.1", "PGRST_ADMIN_SERVER_PORT="+freePort(t))
 
 	s.want(t, 200, `[{"id":1}, `+"\n "+`{"id":2}]`, "GET", "/things?select=id&order=id")
 	s.want(t, 200, `[{"count":3}]`, "GET", "/things?select=count()")
@@ -105,6 +105,12 @@ func TestPostgRESTsVariablesAreEnough(t *testing.T) {
 	}
 	if a := s.call(t, "GET", "/nothing", ""); len(a.Header["X-Trace"]) != 1 || a.Header.Get("X-Trace") != "" || a.Header.Get("X-Request-Id") == "" {
 		t.Errorf("headers of an error: %v", a.Header)
+	}
+	admin := &server{URL: strings.TrimSuffix(s.Metrics, "/metrics")}
+	for path, want := range map[string]string{"/live": "ok", "/ready": "ready", "/metrics": "fluxbase_rest_plan_cache_hits_total"} {
+		if a := admin.call(t, "GET", path, ""); a.Status != 200 || !strings.Contains(a.Body, want) {
+			t.Errorf("admin port, %s: %d %.200s", path, a.Status, a.Body)
+		}
 	}
 	if !strings.Contains(s.Log(), "PGRST_TELEPORT") {
 		t.Error("nobody is told of a variable that says nothing")

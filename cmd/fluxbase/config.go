@@ -97,6 +97,9 @@ func (c *DropInConfig) Check() error {
 type flags struct {
 	modules    []string
 	restPrefix string
+	// plain tells a server that never takes a PostgREST's place, so that what is
+	// set for one says nothing to it.
+	plain bool
 }
 
 // checker is what each Config can do: apply defaults, and report all mistakes.
@@ -112,8 +115,8 @@ func (s *settings) all() []checker {
 // times to mend ten.
 func loadSettings(f flags, database map[string]string) (*settings, error) {
 	s := new(settings)
-	s.dropIn = os.Getenv("PGRST_DB_URI") != "" || f.restPrefix == "/" || os.Getenv("FLUXBASE_REST_PREFIX") == "/"
-	l := &loader{dropIn: s.dropIn, database: database, from: map[string]string{}, known: map[string]bool{}}
+	l := newLoader(f, database)
+	s.dropIn = l.dropIn
 	var errs []error
 	for _, c := range s.all() {
 		errs = append(errs, parseEnv(c)...)

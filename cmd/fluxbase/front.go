@@ -44,6 +44,7 @@ type back struct {
 func (f *front) Serve(w *web.Response, r *http.Request) error {
 	b := f.current.Load()
 	if b == nil {
+		w.Header().Set("Proxy-Status", "PostgREST; error="+web.CatalogNotLoaded.Code)
 		return web.CatalogNotLoaded
 	}
 	return b.handler.Serve(w, r)

@@ -45,11 +45,20 @@ var inDatabase = []string{
 // the default.
 type loader struct {
 	dropIn   bool
+	plain    bool              // without PGRST_
 	database map[string]string // by PostgREST's name, with underscores
 	// from tells by our own name under which one a setting was found.
 	from map[string]string
 	// known are PostgREST's names that were asked for.
 	known map[string]bool
+}
+
+func newLoader(f flags, database map[string]string) *loader {
+	return &loader{
+		plain:    f.plain,
+		dropIn:   !f.plain && (os.Getenv("PGRST_DB_URI") != "" || f.restPrefix == "/" || os.Getenv("FLUXBASE_REST_PREFIX") == "/"),
+		database: database, from: map[string]string{}, known: map[string]bool{},
+	}
 }
 
 // fill reads the fields of c that our own variables leave open, and returns all
@@ -111,7 +120,7 @@ func (l *loader) find(own string, names []string, empty bool) (value string, fou
 		}{
 			{ownPrefix + name, os.LookupEnv},
 			{"pgrst." + strings.ToLower(name), l.inDatabase},
-			{pgrstPrefix + name, os.LookupEnv},
+			{pgrstPrefix + name, l.pgrst},
 		} {
 			if value, found = source.lookup(source.name); found && (empty || value != "") {
 				l.from[own] = source.name
@@ -120,6 +129,13 @@ func (l *loader) find(own string, names []string, empty bool) (value string, fou
 		}
 	}
 	return "", false
+}
+
+func (l *loader) pgrst(name string) (string, bool) {
+	if l.plain {
+		return "", false
+	}
+	return os.LookupEnv(name)
 }
 
 func (l *loader) inDatabase(name string) (string, bool) {
@@ -200,7 +216,11 @@ var settingName = regexp.MustCompile(`^app\.settings(\.[a-z_][a-z0-9_$]*)+$`)
 // app.settings.x of a transaction.
 func (l *loader) appSettings() (list []pg.Setting, errs []error) {
 	found := map[string]string{}
-	for _, prefix := range []string{pgrstPrefix + appSettings, ownPrefix + appSettings} {
+	prefixes := []string{pgrstPrefix + appSettings, ownPrefix + appSettings}
+	if l.plain {
+		prefixes = prefixes[1:]
+	}
+	for _, prefix := range prefixes {
 		for _, kv := range os.Environ() {
 			variable, value, _ := strings.Cut(kv, "=")
 			name, ok := strings.CutPrefix(variable, prefix)
@@ -226,7 +246,7 @@ func (l *loader) appSettings() (list []pg.Setting, errs []error) {
 // unknown are the variables of PostgREST that say nothing to us.
 func (l *loader) unknown() (list []string) {
 	for _, kv := range os.Environ() {
-		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, pgrstPrefix) && !l.known[name] {
+		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, pgrstPrefix) && !l.known[name] && !l.plain {
 			list = append(list, name)
 		}
 	}

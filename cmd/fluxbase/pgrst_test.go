@@ -30,6 +30,17 @@ func TestDropInHasPostgRESTsDefaults(t *testing.T) {
 	}
 }
 
+func TestDevIsNoDropIn(t *testing.T) {
+	setenv(t, map[string]string{"FLUXBASE_DATABASE_URL": goodURL, "PGRST_DB_URI": goodURL, "PGRST_DB_SCHEMAS": "api", "PGRST_APP_SETTINGS_A": "1"})
+	s, err := loadSettings(flags{plain: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.dropIn || s.Rest.Schemas[0] != "public" || s.Rest.AppSettings != nil || s.ignored != nil {
+		t.Errorf("got %+v", s)
+	}
+}
+
 func TestSettingsHavePostgRESTsNamesAndSpellings(t *testing.T) {
 	for _, tt := range []struct {
 		env  map[string]string

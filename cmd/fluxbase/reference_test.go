@@ -94,6 +94,7 @@ func errorReference() string {
 		` "error":"permission denied for table notes","request_id":"2EJYVR6V6TCDGJMLGWH4Z7BD2U"}` + "\n```\n\n" +
 		"`code` is what a program switches on, `message` (and `error`, the same text) is for people, `details` and `hint` may be\n" +
 		"null. The request id is also in the `X-Request-Id` header, in our log, and in Postgres as\n`current_setting('request.id')`.\n\n" +
+		"In the place of a PostgREST an error has the first four keys only, and with\n`FLUXBASE_REST_CLIENT_ERROR_VERBOSITY=minimal` it has `code` and `message` only.\n\n" +
 		"## Codes\n\n| code | status | when |\n| --- | --- | --- |\n")
 	for _, c := range web.Codes {
 		fmt.Fprintf(&b, "| `%s` | %d | %s |\n", c.Code, c.Status, c.Meaning)
