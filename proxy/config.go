@@ -11,15 +11,15 @@ import (
 
 // Config is how the HTTP server listens, limits and stops.
 type Config struct {
-	Host           string        `envconfig:"FLUXBASE_SERVER_HOST" default:"127.0.0.1" desc:"Address to listen on. Loopback by default, so that nothing is public before you say so; 0.0.0.0 or :: in a container."`
-	Port           int           `envconfig:"FLUXBASE_SERVER_PORT" default:"8080" desc:"Port to listen on; 0 takes a free one."`
-	MetricsAddress string        `envconfig:"FLUXBASE_SERVER_METRICS_ADDRESS" default:"127.0.0.1:9091" desc:"HOST:PORT of the Prometheus metrics, apart from the public port because they tell of every route and pool. off switches them off."`
+	Host           string        `envconfig:"FLUXBASE_SERVER_HOST" default:"127.0.0.1" pgrst:"server-host" dropin:"!4" desc:"Address to listen on. Loopback by default, so that nothing is public before you say so; 0.0.0.0 or :: in a container."`
+	Port           int           `envconfig:"FLUXBASE_SERVER_PORT" default:"8080" pgrst:"server-port" dropin:"3000" desc:"Port to listen on; 0 takes a free one."`
+	MetricsAddress string        `envconfig:"FLUXBASE_SERVER_METRICS_ADDRESS" default:"127.0.0.1:9091" dropin:"off" desc:"HOST:PORT of the Prometheus metrics, apart from the public port because they tell of every route and pool. off switches them off."`
 	RequestTimeout time.Duration `envconfig:"FLUXBASE_SERVER_REQUEST_TIMEOUT" default:"30s" desc:"Deadline of one request, its wait for a connection included; its statement is cancelled then. Role settings (alter role anon set statement_timeout) give tighter ones."`
 	HeaderTimeout  time.Duration `envconfig:"FLUXBASE_SERVER_HEADER_TIMEOUT" default:"10s" desc:"How long a client may take to send its headers; stops connections that are opened and fed slowly to use up descriptors."`
 	IdleTimeout    time.Duration `envconfig:"FLUXBASE_SERVER_IDLE_TIMEOUT" default:"2m" desc:"How long an idle keep-alive connection stays open; longer than the balancer's in front, so that the balancer closes first."`
 	MaxHeaderBytes int           `envconfig:"FLUXBASE_SERVER_MAX_HEADER_BYTES" default:"65536" desc:"Bytes of all headers and the URL of a request; more is answered with 431."`
 	BodyLimit      int64         `envconfig:"FLUXBASE_SERVER_BODY_LIMIT" default:"10485760" desc:"Bytes of a request body; more is answered with 413. Bounds the memory of one request."`
-	CORSOrigins    []string      `envconfig:"FLUXBASE_SERVER_CORS_ORIGINS" default:"*" desc:"Origins whose pages may call the API, comma separated (https://app.example.com). * is safe here: there are no cookies, a page needs a token of its own."`
+	CORSOrigins    []string      `envconfig:"FLUXBASE_SERVER_CORS_ORIGINS" default:"*" pgrst:"server-cors-allowed-origins" desc:"Origins whose pages may call the API, comma separated (https://app.example.com). * is safe here: there are no cookies, a page needs a token of its own."`
 	DrainDelay     time.Duration `envconfig:"FLUXBASE_SERVER_DRAIN_DELAY" default:"250ms" desc:"After SIGTERM /readyz says 503 and requests are still taken for this long, so that balancers look away first. Set it above your balancer's check interval."`
 	StopTimeout    time.Duration `envconfig:"FLUXBASE_SERVER_STOP_TIMEOUT" default:"30s" desc:"How long requests under way may take to finish after the drain delay."`
 }
@@ -66,8 +66,17 @@ func (c *Config) Check() error {
 
 const metricsOff = "off"
 
+// anyHost are PostgREST's words for all addresses of a machine.
+var anyHost = map[string]string{"*": "::", "*4": "0.0.0.0", "!4": "0.0.0.0", "*6": "::", "!6": "::"}
+
 // Address is where the server listens.
-func (c *Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+func (c *Config) Address() string {
+	host := c.Host
+	if any, ok := anyHost[host]; ok {
+		host = any
+	}
+	return net.JoinHostPort(host, strconv.Itoa(c.Port))
+}
 
 // Metrics is where metrics are served, and whether they are.
 func (c *Config) Metrics() (address string, on bool) {

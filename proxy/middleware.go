@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/web"
@@ -17,16 +15,20 @@ import (
 // ServeHTTP takes a request through all that every route shares.
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	w := &web.Response{ResponseWriter: rw, ID: requestID(r.Header)}
+	live := s.live.Load()
+	w := &web.Response{ResponseWriter: rw, ID: requestID(r.Header), Dialect: live.Errors}
 	s.metrics.inFlight.Inc()
 	defer s.finish(w, r, start)
 
 	h := w.Header()
 	h["X-Request-Id"] = []string{w.ID}
+	if live.TraceHeader != "" {
+		trace(h, r.Header, live.TraceHeader)
+	}
 	if s.closing.Load() {
 		h["Connection"] = []string{"close"}
 	}
-	if origin := r.Header.Get("Origin"); origin != "" && s.cors(w, r, origin) {
+	if origin := r.Header.Get("Origin"); origin != "" && live.cors(w, r, origin) {
 		return
 	}
 	if r.ContentLength > s.cfg.BodyLimit {
@@ -118,42 +120,4 @@ func (s *Server) logRequest(w *web.Response, r *http.Request, took time.Duration
 		attrs = append(attrs, slog.String("code", e.Code), slog.String("error", e.Error()))
 	}
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
-}
-
-// exposed are the headers of ours and of the Supabase contract that a page's
-// script may read.
-const exposed = "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, ETag, Link, Location, " +
-	"Preference-Applied, Range-Unit, Retry-After, Server, Transfer-Encoding, X-Request-Id, X-Total-Count"
-
-// cors adds the headers that let a page of an allowed origin read the answer,
-// and answers a preflight by itself.
-// Source: Fetch Standard, CORS protocol.
-func (s *Server) cors(w *web.Response, r *http.Request, origin string) (answered bool) {
-	h := w.Header()
-	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
-	switch {
-	case s.anyOrigin:
-		h.Set("Access-Control-Allow-Origin", "*")
-	case slices.Contains(s.cfg.CORSOrigins, origin):
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Add("Vary", "Origin")
-	case preflight:
-		web.WriteError(w, r, web.New("forbidden_origin", "pages of this origin may not call this API"))
-		return true
-	default:
-		h.Add("Vary", "Origin")
-		return false // the browser keeps the answer from the page
-	}
-	if !preflight {
-		h.Set("Access-Control-Expose-Headers", exposed)
-		return false
-	}
-	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-	// Echoed rather than listed: clients add headers of their own with each release.
-	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
-		h.Set("Access-Control-Allow-Headers", asked)
-	}
-	h.Set("Access-Control-Max-Age", strconv.Itoa(24*60*60))
-	w.WriteHeader(http.StatusNoContent)
-	return true
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +26,20 @@ type Deps struct {
 	// Rest answers all below RestPrefix.
 	Rest       web.Handler
 	RestPrefix string
+	// Live is what holds at first.
+	Live Live
+}
+
+// Live is what a new configuration may change while requests come.
+type Live struct {
+	// CORSOrigins are those of Config if it is nil.
+	CORSOrigins []string
+	// TraceHeader is a header of requests that each answer repeats; empty is none.
+	TraceHeader string
+	// Errors is the shape of error bodies.
+	Errors web.Dialect
+	// PostgREST answers browsers as that does, letter for letter.
+	PostgREST bool
 }
 
 // Server answers the product's HTTP requests.
@@ -40,7 +53,7 @@ type Server struct {
 	ready      map[string]func() error
 	rest       web.Handler
 	restPrefix string
-	anyOrigin  bool
+	live       atomic.Pointer[Live]
 	// draining turns /readyz off; closing ends each connection with its answer.
 	draining, closing atomic.Bool
 }
@@ -49,11 +62,21 @@ type Server struct {
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
 		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), pools: deps.Pools, ready: deps.Ready,
-		rest: deps.Rest, restPrefix: deps.RestPrefix, anyOrigin: slices.Contains(cfg.CORSOrigins, "*"),
+		rest: deps.Rest, restPrefix: deps.RestPrefix,
 	}
+	s.SetLive(deps.Live)
 	deps.Reg.MustRegister(poolCollector{deps.Pools})
 	s.router = s.newRouter()
 	return s
+}
+
+// SetLive makes a new configuration hold for the requests that come.
+func (s *Server) SetLive(l Live) {
+	if l.CORSOrigins == nil {
+		l.CORSOrigins = s.cfg.CORSOrigins
+	}
+	l.TraceHeader = http.CanonicalHeaderKey(l.TraceHeader)
+	s.live.Store(&l)
 }
 
 // Serve answers requests from l until ctx ends, then stops in three steps, so

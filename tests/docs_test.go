@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -121,6 +122,22 @@ func TestMigrationsInCI(t *testing.T) {
 		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
 }
 
+func TestMovingFromPostgREST(t *testing.T) {
+	t.Parallel()
+	// A server of its own: the page makes roles and sets parameters of them.
+	db := dbtest.Private(t, dbtest.Options{}).Empty(t)
+	admin, err := url.Parse(db.AdminURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	login := *admin
+	login.User = url.UserPassword("web_login", "mysecretpassword")
+	runPage(t, "../docs/how-to/moving-from-postgrest.md",
+		[]string{"PATH=" + dbtest.Binaries(t, dbtest.Version()) + ":" + os.Getenv("PATH")},
+		"postgres://postgres:postgres@127.0.0.1:5432/postgres", admin.String(),
+		"postgres://web_login:mysecretpassword@127.0.0.1:5432/postgres", login.String())
+}
+
 // sources are the files that a page may name: those that git would keep.
 func sources(t *testing.T) map[string]bool {
 	t.Helper()
@@ -132,7 +149,10 @@ func sources(t *testing.T) map[string]bool {
 		name := strings.TrimPrefix(path, "../")
 		switch d.Name() {
 		case ".git", ".fluxbase", "node_modules", "dist":
-			return filepath.SkipDir
+			if d.IsDir() { // of a file it would skip its whole folder
+				return filepath.SkipDir
+			}
+			return nil
 		}
 		known[name] = true
 		return nil

@@ -29,11 +29,16 @@ func (r *relay) trips() int64 { return r.count.Load() }
 
 func newRelay(t *testing.T, target string) *relay {
 	t.Helper()
+	return relayAt(t, "127.0.0.1:0", target)
+}
+
+func relayAt(t *testing.T, address, target string) *relay {
+	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

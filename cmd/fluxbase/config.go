@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,7 +20,7 @@ import (
 // Config is what the process itself needs to know; each package has its own.
 type Config struct {
 	Modules   []string `envconfig:"FLUXBASE_MODULES" default:"all" desc:"Capabilities to serve, comma separated: rest; or all. With rest alone nothing of ours needs to be installed in the database."`
-	LogLevel  string   `envconfig:"FLUXBASE_LOG_LEVEL" default:"info" desc:"debug, info (a line for each request), warn, or error (failures of the server only)."`
+	LogLevel  string   `envconfig:"FLUXBASE_LOG_LEVEL" default:"info" pgrst:"log-level" dropin:"error" desc:"debug, info (a line for each request), warn, error (failures of the server only), or crit (nearly nothing)."`
 	LogFormat string   `envconfig:"FLUXBASE_LOG_FORMAT" default:"json" desc:"json for machines, text for people."`
 }
 
@@ -37,13 +38,22 @@ func (c *Config) Check() error {
 	if len(c.Modules) == 0 {
 		errs = append(errs, errors.New("FLUXBASE_MODULES is empty: give all, or some of "+strings.Join(modules, ", ")))
 	}
-	if err := new(slog.Level).UnmarshalText([]byte(c.LogLevel)); err != nil {
-		errs = append(errs, fmt.Errorf("FLUXBASE_LOG_LEVEL is %q: give debug, info, warn or error", c.LogLevel))
+	if _, err := c.level(); err != nil {
+		errs = append(errs, fmt.Errorf("FLUXBASE_LOG_LEVEL is %q: give debug, info, warn, error or crit", c.LogLevel))
 	}
 	if c.LogFormat != "json" && c.LogFormat != "text" {
 		errs = append(errs, fmt.Errorf("FLUXBASE_LOG_FORMAT is %q: give json or text", c.LogFormat))
 	}
 	return errors.Join(errs...)
+}
+
+// level is that of the log; crit is PostgREST's word for one above error.
+func (c *Config) level() (level slog.Level, err error) {
+	if c.LogLevel == "crit" {
+		return slog.LevelError + 4, nil
+	}
+	err = level.UnmarshalText([]byte(c.LogLevel))
+	return level, err
 }
 
 func (c *Config) on(module string) bool {
@@ -57,6 +67,39 @@ type settings struct {
 	DB     pg.Config
 	JWT    token.Config
 	Rest   rest.Config
+	DropIn DropInConfig
+
+	dropIn bool
+	// ignored are variables that PostgREST may know, but not we.
+	ignored []string
+}
+
+// DropInConfig is what matters only in PostgREST's place: where PGRST_DB_URI is
+// given, or the prefix is /.
+type DropInConfig struct {
+	DBConfig       bool   `envconfig:"FLUXBASE_REST_DB_CONFIG" default:"true" desc:"Read settings from the database too: those of the login's role (alter role authenticator set pgrst.db_schemas to 'api'), which come before PGRST_ variables."`
+	PreConfig      string `envconfig:"FLUXBASE_REST_DB_PRE_CONFIG" desc:"Function, as SCHEMA.NAME, that is called before settings are read from the database, to set them with set_config."`
+	Channel        string `envconfig:"FLUXBASE_REST_DB_CHANNEL" default:"pgrst" desc:"Channel on which NOTIFY asks for a new look at the schema ('reload schema'), the configuration ('reload config') or both ('')."`
+	ChannelEnabled bool   `envconfig:"FLUXBASE_REST_DB_CHANNEL_ENABLED" default:"true" desc:"Listen on the channel, with a connection of its own that no transaction pooler may be in the way of."`
+	AdminHost      string `envconfig:"FLUXBASE_REST_ADMIN_SERVER_HOST" pgrst:"admin-server-host,server-host" desc:"Address of the admin port. Empty: that of the server."`
+	AdminPort      int    `envconfig:"FLUXBASE_REST_ADMIN_SERVER_PORT" default:"0" desc:"Port of /live, /ready and /metrics. 0 has none."`
+}
+
+// Check reports what can't be.
+func (c *DropInConfig) Check() error {
+	if c.AdminPort < 0 || c.AdminPort > 65535 {
+		return fmt.Errorf("FLUXBASE_REST_ADMIN_SERVER_PORT is %d: give a port from 1 to 65535, or 0 for none", c.AdminPort)
+	}
+	return nil
+}
+
+// flags are the settings that serve takes as arguments too.
+type flags struct {
+	modules    []string
+	restPrefix string
+	// plain tells a server that never takes a PostgREST's place, so that what is
+	// set for one says nothing to it.
+	plain bool
 }
 
 // checker is what each Config can do: apply defaults, and report all mistakes.
@@ -64,25 +107,44 @@ type checker interface{ Check() error }
 
 // all lists the Configs; docs/reference/config.md is generated from it.
 func (s *settings) all() []checker {
-	return []checker{&s.Main, &s.Server, &s.DB, &s.JWT, &s.Rest}
+	return []checker{&s.Main, &s.Server, &s.DB, &s.JWT, &s.Rest, &s.DropIn}
 }
 
-// loadSettings reads the environment. Its error lists every mistake in it, one
-// a line, so that nobody has to start ten times to mend ten.
-func loadSettings() (*settings, error) {
+// loadSettings reads the environment and, in drop-in mode, what the database has
+// said. Its error lists every mistake, one a line, so that nobody has to start ten
+// times to mend ten.
+func loadSettings(f flags, database map[string]string) (*settings, error) {
 	s := new(settings)
+	l := newLoader(f, database)
+	s.dropIn = l.dropIn
 	var errs []error
 	for _, c := range s.all() {
 		errs = append(errs, parseEnv(c)...)
+		errs = append(errs, l.fill(c)...)
+	}
+	if f.modules != nil {
+		s.Main.Modules = f.modules
+	}
+	if f.restPrefix != "" {
+		s.Rest.Prefix = f.restPrefix
+	}
+	list, wrong := l.appSettings()
+	s.Rest.AppSettings, errs = list, append(errs, wrong...)
+	if s.DropIn.AdminPort > 0 && os.Getenv("FLUXBASE_SERVER_METRICS_ADDRESS") == "" {
+		admin := proxy.Config{Host: cmp.Or(s.DropIn.AdminHost, s.Server.Host), Port: s.DropIn.AdminPort}
+		s.Server.MetricsAddress = admin.Address()
+	}
+	for _, c := range s.all() {
 		errs = append(errs, split(c.Check())...)
 	}
+	s.ignored = l.unknown()
 	if len(errs) == 0 {
 		return s, nil
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d setting(s) in the environment are wrong:", len(errs))
 	for _, err := range errs {
-		fmt.Fprintf(&b, "\n  - %v", err)
+		fmt.Fprintf(&b, "\n  - %s", l.named(err.Error()))
 	}
 	return nil, usageError{errors.New(b.String())}
 }

@@ -13,7 +13,7 @@ func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		if strings.HasPrefix(name, "FLUXBASE_") || name == "DATABASE_URL" {
+		if strings.HasPrefix(name, "FLUXBASE_") || strings.HasPrefix(name, pgrstPrefix) || name == "DATABASE_URL" {
 			t.Setenv(name, "") // restored when the test ends
 			os.Unsetenv(name)
 		}
@@ -76,7 +76,7 @@ func TestMissingDatabaseURLSaysWhatToGive(t *testing.T) {
 
 func TestBareNamesAreNotOurs(t *testing.T) {
 	setenv(t, map[string]string{"FLUXBASE_DATABASE_URL": goodURL, "SECRET": "not ours", "HOST": "example.com", "PORT": "1", "URL": "x"})
-	set, err := loadSettings()
+	set, err := loadSettings(flags{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestZeroAndNegativeMeanTheDefault(t *testing.T) {
 			"FLUXBASE_DATABASE_ACQUIRE_TIMEOUT": v + "s", "FLUXBASE_SERVER_REQUEST_TIMEOUT": v + "s",
 			"FLUXBASE_SERVER_BODY_LIMIT": v, "FLUXBASE_SERVER_MAX_HEADER_BYTES": v,
 		})
-		set, err := loadSettings()
+		set, err := loadSettings(flags{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

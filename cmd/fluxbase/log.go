@@ -12,8 +12,7 @@ import (
 // newLogger writes structured lines; the request id joins them to answers and to
 // the database's own log. flush writes what is still held back.
 func newLogger(cfg Config, to io.Writer) (log *slog.Logger, flush func()) {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // checked by Config.Check
+	level, _ := cfg.level() // checked by Config.Check
 	w := &lineWriter{buf: bufio.NewWriterSize(to, 64<<10)}
 	opts := &slog.HandlerOptions{Level: level}
 	var h slog.Handler = slog.NewJSONHandler(w, opts)

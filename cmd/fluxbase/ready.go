@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,14 +20,17 @@ func newReadyCmd() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var cfg proxy.Config
-			if errs := parseEnv(&cfg); errs != nil {
+			if errs := append(parseEnv(&cfg), newLoader(flags{}, nil).fill(&cfg)...); errs != nil {
 				return usageError{errs[0]}
 			}
-			host := cfg.Host
+			host, port, err := net.SplitHostPort(cfg.Address())
+			if err != nil {
+				return err
+			}
 			if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 				host = "127.0.0.1"
 			}
-			url := "http://" + net.JoinHostPort(host, strconv.Itoa(cfg.Port)) + "/readyz"
+			url := "http://" + net.JoinHostPort(host, port) + "/readyz"
 			client := http.Client{Timeout: 3 * time.Second}
 			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, url, nil)
 			if err != nil {

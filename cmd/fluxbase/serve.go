@@ -17,41 +17,49 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
 	"github.com/fluxbase/fluxbase/proxy"
-	"github.com/fluxbase/fluxbase/proxy/catalog"
 	"github.com/fluxbase/fluxbase/proxy/pg"
-	"github.com/fluxbase/fluxbase/proxy/rest"
-	"github.com/fluxbase/fluxbase/proxy/token"
 )
 
 func newServeCmd() *cobra.Command {
-	return &cobra.Command{
+	var f flags
+	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the database that FLUXBASE_DATABASE_URL names",
 		Long: `Serves until SIGTERM or Ctrl-C; requests under way are answered before it ends.
 Needs FLUXBASE_DATABASE_URL and, for requests with a token, FLUXBASE_JWT_SECRET;
 docs/reference/config.md lists all settings. Wrong settings end it with status 2
-and a list of all of them. A database that is away answers 503 until it is back.`,
+and a list of all of them. A database that is away answers 503 until it is back.
+
+With PGRST_DB_URI, or the prefix /, it takes the place of a PostgREST: all settings
+are then those of PostgREST's variables, and its defaults hold.
+docs/how-to/moving-from-postgrest.md tells more.`,
 		Example: `  export FLUXBASE_DATABASE_URL=postgres://authenticator:PASSWORD@127.0.0.1/app
   export $(fluxbase keys | grep JWT_SECRET)
   fluxbase serve
 
   # any Postgres database, with nothing of ours installed in it
-  FLUXBASE_MODULES=rest fluxbase serve`,
+  fluxbase serve --modules rest
+
+  # in the place of PostgREST, with its variables
+  PGRST_DB_URI=postgres://authenticator:PASSWORD@127.0.0.1/app PGRST_DB_ANON_ROLE=web_anon \
+    fluxbase serve --modules rest --rest-prefix /`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), cmd.OutOrStdout(), func(string) {})
+			return serve(cmd.Context(), f, cmd.OutOrStdout(), func(string) {})
 		},
 	}
+	cmd.Flags().StringSliceVar(&f.modules, "modules", nil, "as FLUXBASE_MODULES, which it overrides")
+	cmd.Flags().StringVar(&f.restPrefix, "rest-prefix", "", "as FLUXBASE_REST_PREFIX, which it overrides; / is PostgREST's own place")
+	return cmd
 }
 
 // serve wires the product together from the environment and runs it until ctx
 // ends. ready is called once with the base URL when requests are taken.
-func serve(ctx context.Context, logTo io.Writer, ready func(baseURL string)) error {
-	set, err := loadSettings()
+func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL string)) error {
+	set, err := loadSettings(f, nil)
 	if err != nil {
 		return err
 	}
@@ -69,6 +77,15 @@ func serve(ctx context.Context, logTo io.Writer, ready func(baseURL string)) err
 	}
 	defer l.Close()
 
+	if len(set.ignored) > 0 {
+		log.Warn("these variables of PostgREST say nothing to this version", "names", set.ignored)
+	}
+	complete := true
+	if set.dropIn {
+		if set, complete, err = withDatabase(ctx, f, set, log); err != nil {
+			return err
+		}
+	}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
@@ -87,42 +104,60 @@ func serve(ctx context.Context, logTo io.Writer, ready func(baseURL string)) err
 	}
 
 	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Ready: map[string]func() error{}}
-	if set.Main.on("rest") {
-		store, handler, err := newRest(set, l, pools, reg, log)
-		if err != nil {
-			return err
-		}
-		deps.Rest, deps.RestPrefix = handler.Serve, set.Rest.Prefix
-		deps.Ready["catalog"] = store.Ready
-		// Loaded before the first request is taken, if the database is there; Run
-		// goes on trying, and says so.
-		_ = store.Refresh(ctx)
-		background.Go(func() { store.Run(stopping) })
+	front := &front{
+		log: log, pools: pools, background: &background,
+		address: net.JoinHostPort(set.Server.Host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)),
 	}
-	if err := serveMetrics(stopping, set.Server, reg, log, &background); err != nil {
+	if set.Main.on("rest") {
+		if complete {
+			if err := front.use(stopping, set); err != nil {
+				return err
+			}
+		}
+		deps.Rest, deps.RestPrefix = front.Serve, set.Rest.Prefix
+		deps.Ready["catalog"] = front.Ready
+	}
+	deps.Live = set.live()
+	server := proxy.New(set.Server, deps)
+	if err := serveMetrics(stopping, set.Server, front.metrics(reg), server, log, &background); err != nil {
 		return err
 	}
-
-	server := proxy.New(set.Server, deps)
+	if set.dropIn {
+		got, stop := catchSignals()
+		defer stop()
+		r := &reloader{flags: f, log: log, front: front, server: server, set: set, wake: make(chan struct{}, 1)}
+		background.Go(func() { r.run(stopping) })
+		background.Go(func() { r.signals(stopping, got) })
+		if set.DropIn.ChannelEnabled {
+			background.Go(func() { r.listen(stopping, set.DB.DatabaseURL, set.DropIn.Channel) })
+		}
+		if !complete {
+			r.ask(false, true)
+		}
+	}
 	baseURL := "http://" + l.Addr().String()
 	log.Info("serving", "url", baseURL, "modules", set.Main.Modules, "version", version)
 	ready(baseURL)
 	return server.Serve(ctx, l)
 }
 
-// newRest puts the REST capability together; l is where it will be reached.
-func newRest(set *settings, l net.Listener, pools map[string]*pg.DB, reg prometheus.Registerer, log *slog.Logger) (*catalog.Store, *rest.Handler, error) {
-	tokens, err := token.New(set.JWT)
+// withDatabase adds what the database holds of the configuration. Without it (it
+// may be slower to start than we are) the settings are not complete.
+func withDatabase(ctx context.Context, f flags, set *settings, log *slog.Logger) (_ *settings, complete bool, err error) {
+	db, err := pg.Open(ctx, set.DB, set.DB.DatabaseURL, 1, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, false, fmt.Errorf("FLUXBASE_DATABASE_URL: %w", err)
 	}
-	store := catalog.NewStore(pools[requestPool], set.Rest.Catalog(), reg, log)
-	handler, err := rest.New(set.Rest, rest.Deps{
-		Anon: pools[requestPool], Service: pools[servicePool], Tokens: tokens,
-		Catalog: store, Registerer: reg, Log: log,
-		Address: net.JoinHostPort(set.Server.Host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)),
-	})
-	return store, handler, err
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	database, err := readInDatabase(ctx, db, set.DropIn)
+	if err != nil {
+		log.Warn("answering 503 until the configuration can be read", "error", err)
+		return set, false, nil
+	}
+	set, err = loadSettings(f, database)
+	return set, true, err
 }
 
 // listen takes the address, or says who to blame and what to do.
@@ -190,8 +225,9 @@ func checkDatabase(ctx context.Context, pools map[string]*pg.DB, log *slog.Logge
 	return errors.Join(errs...)
 }
 
-// serveMetrics answers /metrics on a listener of its own until ctx ends.
-func serveMetrics(ctx context.Context, cfg proxy.Config, reg *prometheus.Registry, log *slog.Logger, background *sync.WaitGroup) error {
+// serveMetrics answers /metrics on a listener of its own until ctx ends, and, for
+// the probes of a PostgREST, /live and /ready.
+func serveMetrics(ctx context.Context, cfg proxy.Config, metrics http.Handler, server http.Handler, log *slog.Logger, background *sync.WaitGroup) error {
 	address, on := cfg.Metrics()
 	if !on {
 		return nil
@@ -201,7 +237,13 @@ func serveMetrics(ctx context.Context, cfg proxy.Config, reg *prometheus.Registr
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", metrics)
+	for path, ours := range map[string]string{"GET /live": "/livez", "GET /ready": "/readyz"} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			r.URL.Path, r.URL.RawPath = ours, ""
+			server.ServeHTTP(w, r)
+		})
+	}
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: cfg.HeaderTimeout}
 	background.Go(func() {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {

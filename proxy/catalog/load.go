@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -276,7 +275,7 @@ func (w *wireFunction) function() *Function {
 			Type: w.ReturnType, Set: w.Set, Composite: w.Composite,
 			Schema: w.TypeSchema, Name: w.TypeName, Single: !w.Set || w.Rows == 1,
 		},
-		Settings: settings(slices.DeleteFunc(w.Config, notHoisted)),
+		Settings: settings(w.Config),
 		oid:      w.OID,
 	}
 	if w.Media != "" && f.Returns.Scalar() {
@@ -289,17 +288,6 @@ func (w *wireFunction) function() *Function {
 		}
 	}
 	return f
-}
-
-// notHoisted tells settings of a function that hold only within it. The others
-// must be set before the statement begins to have their effect.
-func notHoisted(config string) bool {
-	name, _, _ := strings.Cut(config, "=")
-	switch name {
-	case "statement_timeout", "plan_filter.statement_cost_limit", "default_transaction_isolation":
-		return false
-	}
-	return true
 }
 
 // settings reads a list of name=value; nil if it is empty.

@@ -105,6 +105,14 @@ func (s *Store) stop() {
 	s.checks.Wait()
 }
 
+// Reload loads the catalogue whether or not the database seems to have changed.
+func (s *Store) Reload(ctx context.Context) error {
+	s.mu.Lock()
+	s.fingerprint = ""
+	s.mu.Unlock()
+	return s.Refresh(ctx)
+}
+
 // Refresh loads the catalogue if there is none or the database has changed.
 func (s *Store) Refresh(ctx context.Context) error {
 	s.mu.Lock()

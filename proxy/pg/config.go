@@ -10,16 +10,16 @@ import (
 
 // Config is how the proxy reaches the database.
 type Config struct {
-	DatabaseURL           string        `envconfig:"FLUXBASE_DATABASE_URL" secret:"true" desc:"Where requests run: a URL or key=value string of a login that may become anon and authenticated (authenticator). May go through a pooler. Required."`
+	DatabaseURL           string        `envconfig:"FLUXBASE_DATABASE_URL" secret:"true" pgrst:"db-uri" file:"true" dropin:"postgresql://" desc:"Where requests run: a URL or key=value string of a login that may become anon and authenticated (authenticator). May go through a pooler. Required."`
 	ServiceDatabaseURL    string        `envconfig:"FLUXBASE_SERVICE_DATABASE_URL" secret:"true" desc:"The login that may become service_role (fluxbase_service), on a pool of its own, so that an injection through the first can never reach it. Without it the service role is served by the first login, if that may become it."`
-	MaxConnections        int           `envconfig:"FLUXBASE_DATABASE_MAX_CONNECTIONS" default:"50" desc:"Connections of this process to the database, all pools together. Divide what max_connections leaves by the number of processes."`
-	MinConnections        int           `envconfig:"FLUXBASE_DATABASE_MIN_CONNECTIONS" default:"10" desc:"Connections kept open when idle, so that a burst doesn't wait for log-ins."`
+	MaxConnections        int           `envconfig:"FLUXBASE_DATABASE_MAX_CONNECTIONS" default:"50" pgrst:"db-pool" dropin:"10" desc:"Connections of this process to the database, all pools together. Divide what max_connections leaves by the number of processes."`
+	MinConnections        int           `envconfig:"FLUXBASE_DATABASE_MIN_CONNECTIONS" default:"10" dropin:"1" desc:"Connections kept open when idle, so that a burst doesn't wait for log-ins."`
 	ServiceMaxConnections int           `envconfig:"FLUXBASE_SERVICE_DATABASE_MAX_CONNECTIONS" default:"10" desc:"How many of the connections belong to the service login."`
-	AcquireTimeout        time.Duration `envconfig:"FLUXBASE_DATABASE_ACQUIRE_TIMEOUT" default:"10s" desc:"How long a request waits for a free connection before it gets 504 PGRST003. Longer queues only hide a pool that is too small."`
+	AcquireTimeout        time.Duration `envconfig:"FLUXBASE_DATABASE_ACQUIRE_TIMEOUT" default:"10s" pgrst:"db-pool-acquisition-timeout" desc:"How long a request waits for a free connection before it gets 504 PGRST003. Longer queues only hide a pool that is too small."`
 	ConnectTimeout        time.Duration `envconfig:"FLUXBASE_DATABASE_CONNECT_TIMEOUT" default:"5s" desc:"How long one attempt to connect may take; less than the wait for a connection, so that a dead host is named in the error."`
-	MaxLifetime           time.Duration `envconfig:"FLUXBASE_DATABASE_MAX_LIFETIME" default:"30m" desc:"After this long a connection is replaced, so that backends don't grow and fail-overs are noticed."`
-	MaxIdleTime           time.Duration `envconfig:"FLUXBASE_DATABASE_MAX_IDLE_TIME" default:"30s" desc:"Idle connections beyond the minimum are closed after this long."`
-	PreparedStatements    bool          `envconfig:"FLUXBASE_DATABASE_PREPARED_STATEMENTS" default:"true" desc:"Name statements and use them again. Set to false behind PgBouncer in transaction mode before 1.21."`
+	MaxLifetime           time.Duration `envconfig:"FLUXBASE_DATABASE_MAX_LIFETIME" default:"30m" pgrst:"db-pool-max-lifetime" desc:"After this long a connection is replaced, so that backends don't grow and fail-overs are noticed."`
+	MaxIdleTime           time.Duration `envconfig:"FLUXBASE_DATABASE_MAX_IDLE_TIME" default:"30s" pgrst:"db-pool-max-idletime,db-pool-timeout" desc:"Idle connections beyond the minimum are closed after this long."`
+	PreparedStatements    bool          `envconfig:"FLUXBASE_DATABASE_PREPARED_STATEMENTS" default:"true" pgrst:"db-prepared-statements" desc:"Name statements and use them again. Set to false behind PgBouncer in transaction mode before 1.21."`
 	StatementCache        int           `envconfig:"FLUXBASE_DATABASE_STATEMENT_CACHE" default:"500" desc:"Prepared statements kept on each connection; bounds the memory of a backend, which holds a plan for each."`
 }
 

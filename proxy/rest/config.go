@@ -7,24 +7,31 @@ import (
 	"strings"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/pg"
 )
 
 // Config is how tables and functions are served; the names are PostgREST's.
 type Config struct {
-	Prefix            string   `envconfig:"FLUXBASE_REST_PREFIX" default:"/rest/v1" desc:"Path below which tables and functions are. / takes PostgREST's own place."`
-	Schemas           []string `envconfig:"FLUXBASE_REST_DB_SCHEMAS" default:"public" desc:"Schemas that are exposed, comma separated; the first is the default, others are chosen by Accept-Profile and Content-Profile."`
-	ExtraSearchPath   []string `envconfig:"FLUXBASE_REST_DB_EXTRA_SEARCH_PATH" default:"public,extensions" desc:"Schemas that come after the exposed one in search_path, for functions and types of extensions."`
-	MaxRows           int64    `envconfig:"FLUXBASE_REST_DB_MAX_ROWS" default:"0" desc:"Most rows of a read or of each embed; 0 sets no bound. Set it on a public API: one request can't then fetch a whole table."`
+	Prefix            string   `envconfig:"FLUXBASE_REST_PREFIX" default:"/rest/v1" pgrst:"-" dropin:"/" desc:"Path below which tables and functions are. / takes PostgREST's own place."`
+	Schemas           []string `envconfig:"FLUXBASE_REST_DB_SCHEMAS" default:"public" pgrst:"db-schemas,db-schema" desc:"Schemas that are exposed, comma separated; the first is the default, others are chosen by Accept-Profile and Content-Profile."`
+	ExtraSearchPath   []string `envconfig:"FLUXBASE_REST_DB_EXTRA_SEARCH_PATH" default:"public,extensions" pgrst:"db-extra-search-path" empty:"true" dropin:"public" desc:"Schemas that come after the exposed one in search_path, for functions and types of extensions."`
+	MaxRows           int64    `envconfig:"FLUXBASE_REST_DB_MAX_ROWS" default:"0" pgrst:"db-max-rows,max-rows" desc:"Most rows of a read or of each embed; 0 sets no bound. Set it on a public API: one request can't then fetch a whole table."`
 	AggregatesEnabled bool     `envconfig:"FLUXBASE_REST_DB_AGGREGATES_ENABLED" default:"false" desc:"Allow count(), sum() and the like in select. Off by default, because a client can make them read whole tables."`
 	PlanEnabled       bool     `envconfig:"FLUXBASE_REST_DB_PLAN_ENABLED" default:"false" desc:"Answer Accept: application/vnd.pgrst.plan with the plan of the statement. For development: a plan tells a client about tables and rows that it may not read."`
-	PreRequest        string   `envconfig:"FLUXBASE_REST_DB_PRE_REQUEST" desc:"Function, as SCHEMA.NAME, that is called in each request's transaction before its statement; it may raise to refuse."`
-	TxEnd             string   `envconfig:"FLUXBASE_REST_DB_TX_END" default:"commit" desc:"How transactions end: commit, commit-allow-override, rollback or rollback-allow-override. The overrides let Prefer: tx= choose; meant for tests."`
-	LegacyTargetNames bool     `envconfig:"FLUXBASE_REST_URL_USE_LEGACY_TARGET_NAMES" default:"true" desc:"Let filters name an embedded table although it has an alias, as clients written for PostgREST before 16 do."`
 	OpenAPIMode       string   `envconfig:"FLUXBASE_REST_OPENAPI_MODE" default:"follow-privileges" desc:"What the description of the API at the prefix itself shows: follow-privileges shows what the caller's role may use, ignore-privileges all that is exposed; disabled answers 404."`
 	OpenAPISecurity   bool     `envconfig:"FLUXBASE_REST_OPENAPI_SECURITY_ACTIVE" default:"false" desc:"Say in that description that requests carry a token, so that tools ask for one."`
 	OpenAPIProxyURI   string   `envconfig:"FLUXBASE_REST_OPENAPI_SERVER_PROXY_URI" desc:"Where clients reach the API, as that description says it: http(s)://HOST:PORT/PATH. Without it, it is the address listened on."`
 	RootSpec          string   `envconfig:"FLUXBASE_REST_DB_ROOT_SPEC" desc:"Function that answers at the prefix itself, instead of that description; of the schema that the request chooses."`
-	PlanCacheEntries  int      `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones."`
+	PreRequest        string   `envconfig:"FLUXBASE_REST_DB_PRE_REQUEST" pgrst:"db-pre-request,pre-request" desc:"Function, as SCHEMA.NAME, that is called in each request's transaction before its statement; it may raise to refuse."`
+	TxEnd             string   `envconfig:"FLUXBASE_REST_DB_TX_END" default:"commit" desc:"How transactions end: commit, commit-allow-override, rollback or rollback-allow-override. The overrides let Prefer: tx= choose; meant for tests."`
+	LegacyTargetNames bool     `envconfig:"FLUXBASE_REST_URL_USE_LEGACY_TARGET_NAMES" default:"true" desc:"Let filters name an embedded table although it has an alias, as clients written for PostgREST before 16 do."`
+	HoistedTxSettings []string `envconfig:"FLUXBASE_REST_DB_HOISTED_TX_SETTINGS" default:"statement_timeout,plan_filter.statement_cost_limit,default_transaction_isolation" desc:"Settings of a function (create function … set x to y) that hold for its whole transaction, comma separated; those of others begin with the function, which is too late for a timeout."`
+	ServerTiming      bool     `envconfig:"FLUXBASE_REST_SERVER_TIMING_ENABLED" default:"false" desc:"Tell how long each step of a request took, in the Server-Timing header. Off by default, because times tell about data."`
+	TraceHeader       string   `envconfig:"FLUXBASE_REST_SERVER_TRACE_HEADER" desc:"Header of a request that its answer repeats, for tracing through proxies. X-Request-Id needs no setting."`
+	ErrorVerbosity    string   `envconfig:"FLUXBASE_REST_CLIENT_ERROR_VERBOSITY" default:"verbose" desc:"verbose, or minimal: errors then have code and message only, since details and hints may tell of the schema."`
+	// AppSettings are set in each transaction, for functions to read.
+	AppSettings      []pg.Setting `ignored:"true"`
+	PlanCacheEntries int          `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" pgrst:"-" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones."`
 }
 
 var txEnds = []string{"commit", "commit-allow-override", "rollback", "rollback-allow-override"}
@@ -65,10 +72,46 @@ func (c *Config) Check() error {
 			errs = append(errs, fmt.Errorf("FLUXBASE_REST_OPENAPI_SERVER_PROXY_URI %w: give one like https://example.com:8443/rest/v1", err))
 		}
 	}
+	if c.HoistedTxSettings = names(c.HoistedTxSettings); c.HoistedTxSettings == nil {
+		c.HoistedTxSettings = []string{"statement_timeout", "plan_filter.statement_cost_limit", isolationSetting}
+	}
+	if c.ErrorVerbosity != "" && c.ErrorVerbosity != "verbose" && c.ErrorVerbosity != "minimal" {
+		errs = append(errs, fmt.Errorf("FLUXBASE_REST_CLIENT_ERROR_VERBOSITY is %q: give verbose or minimal", c.ErrorVerbosity))
+	}
+	if strings.ContainsFunc(c.TraceHeader, notOfHeaderName) {
+		errs = append(errs, fmt.Errorf("FLUXBASE_REST_SERVER_TRACE_HEADER is %q: give the name of a header, such as X-Trace-Id", c.TraceHeader))
+	}
 	if c.PlanCacheEntries <= 0 {
 		c.PlanCacheEntries = 2000
 	}
 	return errors.Join(errs...)
+}
+
+func notOfHeaderName(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')
+}
+
+const isolationSetting = "default_transaction_isolation"
+
+// hoist gives those settings of a function that must be set before its statement
+// begins to have their effect; nil if there is none.
+func (c *Config) hoist(all *catalog.Settings) *catalog.Settings {
+	if all == nil {
+		return nil
+	}
+	s := new(catalog.Settings)
+	for _, one := range all.List {
+		if slices.Contains(c.HoistedTxSettings, one.Name) {
+			s.List = append(s.List, one)
+		}
+	}
+	if slices.Contains(c.HoistedTxSettings, isolationSetting) {
+		s.Isolation = all.Isolation
+	}
+	if s.List == nil && s.Isolation == "" {
+		return nil
+	}
+	return s
 }
 
 // names drops the empty ones and the space around the others.

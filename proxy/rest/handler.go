@@ -70,11 +70,12 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 		h.anon = caller.Role
 	}
 	if cfg.PreRequest != "" {
-		schema, name, ok := strings.Cut(cfg.PreRequest, ".")
-		if !ok {
-			schema, name = cfg.Schemas[0], schema
+		// Without a schema it is found along the search_path of the request.
+		function := query.Ident(cfg.PreRequest)
+		if schema, name, ok := strings.Cut(cfg.PreRequest, "."); ok {
+			function = query.Ident(schema) + "." + query.Ident(name)
 		}
-		h.before = []pg.Statement{{SQL: "select " + query.Ident(schema) + "." + query.Ident(name) + "()"}}
+		h.before = []pg.Statement{{SQL: "select " + function + "()"}}
 	}
 	h.pending.New = func() any {
 		r := new(request)
@@ -113,7 +114,9 @@ func (h *Handler) Serve(w *web.Response, hr *http.Request) error {
 }
 
 func (h *Handler) serve(w *web.Response, hr *http.Request) error {
+	laps := startLaps(w, h.cfg.ServerTiming)
 	caller, err := h.deps.Tokens.Caller(hr.Header)
+	laps.end(lapJWT)
 	if err != nil {
 		return err
 	}
@@ -123,13 +126,16 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		r.reset(&h.cfg) // the body must not outlive the request
 		h.pending.Put(r)
 	}()
-	if err := r.parse(hr); err != nil {
+	err = r.parse(hr)
+	laps.end(lapParse)
+	if err != nil {
 		return err
 	}
 	if r.root {
 		return h.describe(w, hr, r, caller)
 	}
 	pl, cat, err := h.plan(hr.Context(), r)
+	laps.end(lapPlan)
 	if err != nil {
 		return err
 	}
@@ -137,10 +143,12 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		return invalidPreferences(r.prefs.unknown)
 	}
 	if pl.allow != "" {
+		laps.end(lapTransaction)
 		answerOptions(w, pl.allow)
 		return nil
 	}
 	res, err := h.run(w, hr, r, pl, cat, caller)
+	laps.end(lapTransaction)
 	if err != nil {
 		return err
 	}
@@ -286,6 +294,7 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 	if r.prefs.timezone != "" {
 		tx.Settings = append(tx.Settings, pg.Setting{Name: "timezone", Value: r.prefs.timezone})
 	}
+	tx.Settings = append(tx.Settings, h.cfg.AppSettings...)
 	return tx
 }
 

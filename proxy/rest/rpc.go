@@ -39,7 +39,7 @@ func (p *planner) call() (*plan, error) {
 		return nil, err
 	}
 	pl := &plan{
-		mode: readWrite, relation: f.Name, settings: f.Settings,
+		mode: readWrite, relation: f.Name, settings: p.cfg.hoist(f.Settings),
 		void: f.Returns.Void(), single: f.Returns.Scalar() || !f.Returns.Set,
 	}
 	if p.r.reads() || f.Volatility != catalog.Volatile {

@@ -8,7 +8,45 @@ import (
 	"strings"
 )
 
-// body is the one shape of an error: PostgREST's four keys, the message once
+// Dialect is the shape in which the clients of a server expect its errors.
+type Dialect uint8
+
+const (
+	// Plain is ours: PostgREST's keys, and two that other clients look for.
+	Plain Dialect = iota
+	// Strict is PostgREST's own: its four keys in its order, and nothing else.
+	Strict
+	// Minimal tells code and message only, and nothing that hints at the schema.
+	Minimal
+)
+
+// strictBody and minimalBody have their keys in the order in which PostgREST
+// writes them; some clients compare texts.
+type strictBody struct {
+	Code    string  `json:"code"`
+	Details any     `json:"details"`
+	Hint    *string `json:"hint"`
+	Message string  `json:"message"`
+}
+
+type minimalBody struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// in gives the shape of b that a dialect has.
+func (b *body) in(d Dialect) any {
+	switch d {
+	case Strict:
+		return strictBody{b.Code, b.Details, b.Hint, b.Message}
+	case Minimal:
+		return minimalBody{b.Code, b.Message}
+	default:
+		return b
+	}
+}
+
+// body is our own shape of an error: PostgREST's four keys, the message once
 // more under error, and the request id.
 type body struct {
 	Code      string  `json:"code"`
@@ -19,7 +57,7 @@ type body struct {
 	RequestID string  `json:"request_id"`
 }
 
-// WriteError sends err in our one shape and remembers it for the access log. It
+// WriteError sends err in the dialect of w and remembers it for the access log. It
 // writes nothing when an answer has begun already.
 func WriteError(w *Response, r *http.Request, err error) {
 	w.Err = err
@@ -42,10 +80,10 @@ func WriteError(w *Response, r *http.Request, err error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	if enc.Encode(&b) != nil { // Details of a kind that JSON has no word for
+	if enc.Encode(b.in(w.Dialect)) != nil { // Details of a kind that JSON has no word for
 		out.Reset()
 		b.Details = nil
-		_ = enc.Encode(&b)
+		_ = enc.Encode(b.in(w.Dialect))
 	}
 	out.Truncate(out.Len() - 1) // Encode ends with a new line
 	h.Set("Content-Type", "application/json; charset=utf-8")

@@ -18,10 +18,14 @@ type Response struct {
 	http.ResponseWriter
 	// ID is the request id: from the client if it was well formed, else made.
 	ID string
+	// Dialect is the shape of an error body.
+	Dialect Dialect
 	// Role is the database role that the request ran as; empty until known.
 	Role string
 	// Route is the pattern that matched; empty until routed.
 	Route string
+	// BeforeHeader, if not nil, is called once when the headers are about to be sent.
+	BeforeHeader func()
 	// Err is what the handler returned, for the access log.
 	Err error
 
@@ -48,6 +52,10 @@ func (w *Response) Bytes() int64 { return w.bytes }
 func (w *Response) WriteHeader(status int) {
 	if status >= 200 { // 1xx may be followed by the real one
 		w.status = status
+		if w.BeforeHeader != nil {
+			w.BeforeHeader()
+			w.BeforeHeader = nil
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -55,7 +63,7 @@ func (w *Response) WriteHeader(status int) {
 // Write sends body bytes, and a 200 before the first.
 func (w *Response) Write(b []byte) (int, error) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.WriteHeader(http.StatusOK)
 	}
 	if w.bytes+int64(len(b)) > freeBytes {
 		// Renewed with each part, so that a long stream goes on while it is read.

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fluxbase/fluxbase/proxy"
+	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/rest"
+	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+// front is what of the REST capability outlives its configuration: a new one is
+// built beside the old one, and then takes its place.
+type front struct {
+	log        *slog.Logger
+	pools      map[string]*pg.DB
+	address    string          // where clients reach us
+	background *sync.WaitGroup // of stores; they end with the context of use
+	current    atomic.Pointer[back]
+}
+
+// back is what one configuration makes.
+type back struct {
+	rest.Config
+	store   *catalog.Store
+	stop    context.CancelFunc // of store
+	handler *rest.Handler
+	// Metrics are in registries of their own, so that those of the next back may
+	// have the same names.
+	storeReg, handlerReg *prometheus.Registry
+}
+
+// Serve answers with the configuration that holds. There is none before the
+// database has said what it holds: what it forbids can't be known till then.
+func (f *front) Serve(w *web.Response, r *http.Request) error {
+	b := f.current.Load()
+	if b == nil {
+		w.Header().Set("Proxy-Status", "PostgREST; error="+web.CatalogNotLoaded.Code)
+		return web.CatalogNotLoaded
+	}
+	return b.handler.Serve(w, r)
+}
+
+// Ready says whether there is something to serve with.
+func (f *front) Ready() error {
+	b := f.current.Load()
+	if b == nil {
+		return web.CatalogNotLoaded
+	}
+	return b.store.Ready()
+}
+
+// metrics answers with those of all and those of the configuration that holds.
+func (f *front) metrics(all prometheus.Gatherer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := prometheus.Gatherers{all}
+		if b := f.current.Load(); b != nil {
+			from = append(from, b.storeReg, b.handlerReg)
+		}
+		promhttp.HandlerFor(from, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+	})
+}
+
+// use makes set hold, until ctx ends or the next call. One call at a time.
+func (f *front) use(ctx context.Context, set *settings) error {
+	tokens, err := token.New(set.JWT)
+	if err != nil {
+		return err
+	}
+	old := f.current.Load()
+	b := &back{Config: set.Rest, handlerReg: prometheus.NewRegistry()}
+	keep := old != nil && reflect.DeepEqual(old.Catalog(), b.Catalog())
+	if keep {
+		b.store, b.stop, b.storeReg = old.store, old.stop, old.storeReg
+	} else {
+		b.storeReg = prometheus.NewRegistry()
+		b.store = catalog.NewStore(f.pools[requestPool], b.Catalog(), b.storeReg, f.log)
+	}
+	b.handler, err = rest.New(set.Rest, rest.Deps{
+		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: tokens,
+		Catalog: b.store, Registerer: b.handlerReg, Log: f.log, Address: f.address,
+	})
+	if err != nil {
+		return err
+	}
+	if !keep {
+		// Loaded before the first request is taken, if the database is there; Run
+		// goes on trying, and says so.
+		_ = b.store.Refresh(ctx)
+		var running context.Context
+		running, b.stop = context.WithCancel(ctx)
+		f.background.Go(func() { b.store.Run(running) })
+	}
+	f.current.Store(b)
+	if old != nil && !keep {
+		old.stop()
+	}
+	return nil
+}
+
+// live is what the server around it takes of a configuration.
+func (s *settings) live() proxy.Live {
+	l := proxy.Live{CORSOrigins: s.Server.CORSOrigins, TraceHeader: s.Rest.TraceHeader, PostgREST: s.dropIn}
+	switch {
+	case s.Rest.ErrorVerbosity == "minimal":
+		l.Errors = web.Minimal
+	case s.dropIn:
+		l.Errors = web.Strict
+	}
+	return l
+}

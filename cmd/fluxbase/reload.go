@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fluxbase/fluxbase/proxy"
+)
+
+const (
+	// reloadDelay collects what a migration asks for with each of its statements.
+	reloadDelay = 100 * time.Millisecond
+	maxBackoff  = 32 * time.Second
+	// listenTimeout is for the way to the first notification.
+	listenTimeout = 10 * time.Second
+)
+
+// reloader takes new looks at the schema and the configuration when it is asked
+// to. What stands goes on serving until the new stands, and when that fails.
+type reloader struct {
+	flags  flags
+	log    *slog.Logger
+	front  *front
+	server *proxy.Server
+	set    *settings // those that hold
+
+	wake           chan struct{} // of size 1
+	mu             sync.Mutex
+	schema, config bool // what was asked for
+}
+
+// ask never waits.
+func (r *reloader) ask(schema, config bool) {
+	r.mu.Lock()
+	r.schema, r.config = r.schema || schema, r.config || config
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default: // it will be looked at anyway
+	}
+}
+
+// run does what is asked for until ctx ends. What fails because the database is
+// away is tried again.
+func (r *reloader) run(ctx context.Context) {
+	backoff := time.Second
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.wake:
+		}
+		if !pause(ctx, reloadDelay) {
+			return
+		}
+		r.mu.Lock()
+		schema, config := r.schema, r.config
+		r.schema, r.config = false, false
+		r.mu.Unlock()
+
+		err := r.reload(ctx, schema, config)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			backoff = time.Second
+			r.log.Info("reloaded", "schema", schema, "config", config)
+		case errors.As(err, new(usageError)):
+			r.log.Error("the new configuration is wrong; the old one holds", "error", err)
+		default:
+			r.log.Warn("can't reload; what was loaded goes on serving", "error", err, "again_in", backoff)
+			r.ask(schema, config)
+			if !pause(ctx, backoff) {
+				return
+			}
+			backoff = min(2*backoff, maxBackoff)
+		}
+	}
+}
+
+func (r *reloader) reload(ctx context.Context, schema, config bool) error {
+	if config {
+		// The switches of this are not in the database: those of the start hold.
+		database, err := readInDatabase(ctx, r.front.pools[requestPool], r.set.DropIn)
+		if err != nil {
+			return err
+		}
+		set, err := loadSettings(r.flags, database)
+		if err != nil {
+			return err
+		}
+		if err := r.front.use(ctx, set); err != nil {
+			return err
+		}
+		r.server.SetLive(set.live())
+		r.set = set
+	}
+	if b := r.front.current.Load(); schema && b != nil {
+		return b.store.Reload(ctx)
+	}
+	return nil
+}
+
+// signals asks for the schema at SIGUSR1 and for the configuration at SIGUSR2,
+// until ctx ends.
+func (r *reloader) signals(ctx context.Context, got <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-got:
+			r.ask(s == syscall.SIGUSR1, s == syscall.SIGUSR2)
+		}
+	}
+}
+
+// catchSignals must come before anyone can know of the process: a signal that
+// nobody waits for ends it.
+func catchSignals() (got chan os.Signal, stop func()) {
+	got = make(chan os.Signal, 8)
+	signal.Notify(got, syscall.SIGUSR1, syscall.SIGUSR2)
+	return got, func() { signal.Stop(got) }
+}
+
+// listen asks for what notifications on the channel say, until ctx ends.
+func (r *reloader) listen(ctx context.Context, url, channel string) {
+	backoff := time.Second
+	for {
+		heard, err := r.listenOnce(ctx, url, channel)
+		if ctx.Err() != nil {
+			return
+		}
+		if heard {
+			backoff = time.Second
+		}
+		r.log.Warn("not listening for reloads", "channel", channel, "error", err, "again_in", backoff)
+		if !pause(ctx, backoff) {
+			return
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+// listenOnce listens until the connection is lost; heard tells whether there was
+// one.
+func (r *reloader) listenOnce(ctx context.Context, url, channel string) (heard bool, err error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return false, errors.New("the connection string does not parse") // it holds a password
+	}
+	cfg.ConnectTimeout = listenTimeout
+	cfg.RuntimeParams["application_name"] = "fluxbase listener"
+	cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite // replicas can't listen
+	connecting, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(connecting, cfg)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(connecting, "listen "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		return false, err
+	}
+	r.log.Info("listening for reloads", "channel", channel)
+	// What was said while nobody listened is lost.
+	r.ask(true, true)
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return true, err
+		}
+		switch n.Payload {
+		case "":
+			r.ask(true, true)
+		case "reload schema":
+			r.ask(true, false)
+		case "reload config":
+			r.ask(false, true)
+		}
+	}
+}
+
+// pause waits, and tells whether ctx still holds.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
