@@ -65,6 +65,13 @@ create function public.item_count(c public.clients) returns int language sql sta
   as 'select count(*)::int from public.projects where client_id = c.id';
 create function public.client_projects(c public.clients) returns setof public.projects language sql stable
   as 'select * from public.projects where client_id = c.id';
+create table public.car_brands (name text primary key);
+create table public.car_models (name text, year int, brand text references public.car_brands, primary key (name, year))
+  partition by list (year);
+create table public.car_models_2021 partition of public.car_models for values in (2021);
+create table public.car_models_2022 partition of public.car_models for values in (2022);
+insert into public.car_brands values ('DMC'), ('Ferrari');
+insert into public.car_models values ('DeLorean', 2021, 'DMC'), ('Roma', 2022, 'Ferrari');
 grant all on all tables in schema public to anon, authenticated, service_role;
 `
 
@@ -105,6 +112,10 @@ func TestRestSpecRelationships(t *testing.T) {
 			name: "an unknown hint", path: "/messages?select=id,users!space(name)", status: 400,
 			want: `{"code":"PGRST200","hint":null,"details":"Searched for a foreign key relationship between 'messages' and 'users' using the hint 'space' in the schema 'public', but no matches were found."}`,
 		},
+		{name: "of a partitioned table", path: "/car_models?select=name,car_brands(name)&order=year", status: 200, want: `[{"name":"DeLorean","car_brands":{"name":"DMC"}},{"name":"Roma","car_brands":{"name":"Ferrari"}}]`},
+		{name: "to a partitioned table", path: "/car_brands?select=name,car_models(name)&name=eq.DMC", status: 200, want: `[{"name":"DMC","car_models":[{"name":"DeLorean"}]}]`},
+		{name: "a partition is none", path: "/car_models_2021", status: 404, want: `{"code":"PGRST205"}`},
+		{name: "to a partition", path: "/car_brands?select=name,car_models_2021(name)", status: 400, want: `{"code":"PGRST200"}`},
 		{name: "a hint chooses", path: "/sites?select=name,main_project(name)", status: 200, want: `[]`},
 		{name: "an unknown embed in a filter", path: "/clients?select=*&nope.name=like.*x*", status: 400, want: `{"code":"PGRST108","message":"'nope' is not an embedded resource in this request","hint":"Verify that 'nope' is included in the 'select' query parameter.","details":null}`},
 		{name: "a deep one", path: "/clients?select=id,projects(id,tasks(id))&projects.tasks2.name=like.x*", status: 400, want: `{"message":"'tasks2' is not an embedded resource in this request"}`},
@@ -142,6 +153,8 @@ func TestRestSpecWrites(t *testing.T) {
 		{name: "form", method: "POST", path: "/items?select=id,label,qty", body: "id=60&label=forms+are+fun&qty=3", header: []string{full, "Content-Type: application/x-www-form-urlencoded"}, status: 201, want: `[{"id":60,"label":"forms are fun","qty":3}]`},
 		{name: "a type that is none of ours", method: "POST", path: "/projects", body: "x", header: []string{"Content-Type: application/what; v=1"}, status: 400, want: `{"code":"PGRST102","message":"Content-Type not acceptable: application/what; v=1"}`},
 		{name: "parameters of json do not matter", method: "POST", path: "/rpc/add", body: `{"a":1}`, header: []string{"Content-Type: application/json; $$ ignored $$"}, status: 200, wantText: "11"},
+		{name: "into a partitioned table", method: "POST", path: "/car_models", body: `{"name":"Enzo","year":2021}`, header: []string{"Prefer: return=headers-only"}, status: 201, wantHeader: []string{"Location: /rest/v1/car_models?name=eq.Enzo&year=eq.2021"}},
+		{name: "merged in a partitioned table", method: "POST", path: "/car_models?select=name,brand", body: `[{"name":"Roma","year":2022,"brand":null},{"name":"F8","year":2022,"brand":"Ferrari"}]`, header: []string{full, "Prefer: resolution=merge-duplicates"}, status: 201, want: `[{"name":"Roma","brand":null},{"name":"F8","brand":"Ferrari"}]`},
 		{name: "blank columns", method: "POST", path: "/projects?columns=", body: `[{"id":204}]`, status: 400, want: `{"code":"PGRST100","message":"\"failed to parse columns parameter ()\" (line 1, column 1)","details":"unexpected end of input expecting field name (* or [a..z0..9_$])"}`},
 		{name: "rows that are no objects, beside columns", method: "POST", path: "/projects?columns=id,name", body: `[{"id":204}, 333, "asdf"]`, status: 400},
 		{name: "space around a body", method: "PATCH", path: "/items?id=eq.2&select=id,qty", body: "\t \n \r { \"qty\": 99 } \t \n \r ", header: []string{full}, status: 200, want: `[{"id":2,"qty":99}]`},
