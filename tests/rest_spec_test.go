@@ -65,6 +65,13 @@ create function public.item_count(c public.clients) returns int language sql sta
   as 'select count(*)::int from public.projects where client_id = c.id';
 create function public.client_projects(c public.clients) returns setof public.projects language sql stable
   as 'select * from public.projects where client_id = c.id';
+create table public.car_brands (name text primary key);
+create table public.car_models (name text, year int, brand text references public.car_brands, primary key (name, year))
+  partition by list (year);
+create table public.car_models_2021 partition of public.car_models for values in (2021);
+create table public.car_models_2022 partition of public.car_models for values in (2022);
+insert into public.car_brands values ('DMC'), ('Ferrari');
+insert into public.car_models values ('DeLorean', 2021, 'DMC'), ('Roma', 2022, 'Ferrari');
 grant all on all tables in schema public to anon, authenticated, service_role;
 `
 
@@ -105,6 +112,10 @@ func TestRestSpecRelationships(t *testing.T) {
 			name: "an unknown hint", path: "/messages?select=id,users!space(name)", status: 400,
 			want: `{"code":"PGRST200","hint":null,"details":"Searched for a foreign key relationship between 'messages' and 'users' using the hint 'space' in the schema 'public', but no matches were found."}`,
 		},
+		{name: "of a partitioned table", path: "/car_models?select=name,car_brands(name)&order=year", status: 200, want: `[{"name":"DeLorean","car_brands":{"name":"DMC"}},{"name":"Roma","car_brands":{"name":"Ferrari"}}]`},
+		{name: "to a partitioned table", path: "/car_brands?select=name,car_models(name)&name=eq.DMC", status: 200, want: `[{"name":"DMC","car_models":[{"name":"DeLorean"}]}]`},
+		{name: "a partition is none", path: "/car_models_2021", status: 404, want: `{"code":"PGRST205"}`},
+		{name: "to a partition", path: "/car_brands?select=name,car_models_2021(name)", status: 400, want: `{"code":"PGRST200"}`},
 		{name: "a hint chooses", path: "/sites?select=name,main_project(name)", status: 200, want: `[]`},
 		{name: "an unknown embed in a filter", path: "/clients?select=*&nope.name=like.*x*", status: 400, want: `{"code":"PGRST108","message":"'nope' is not an embedded resource in this request","hint":"Verify that 'nope' is included in the 'select' query parameter.","details":null}`},
 		{name: "a deep one", path: "/clients?select=id,projects(id,tasks(id))&projects.tasks2.name=like.x*", status: 400, want: `{"message":"'tasks2' is not an embedded resource in this request"}`},
@@ -142,6 +153,17 @@ func TestRestSpecWrites(t *testing.T) {
 		{name: "form", method: "POST", path: "/items?select=id,label,qty", body: "id=60&label=forms+are+fun&qty=3", header: []string{full, "Content-Type: application/x-www-form-urlencoded"}, status: 201, want: `[{"id":60,"label":"forms are fun","qty":3}]`},
 		{name: "a type that is none of ours", method: "POST", path: "/projects", body: "x", header: []string{"Content-Type: application/what; v=1"}, status: 400, want: `{"code":"PGRST102","message":"Content-Type not acceptable: application/what; v=1"}`},
 		{name: "parameters of json do not matter", method: "POST", path: "/rpc/add", body: `{"a":1}`, header: []string{"Content-Type: application/json; $$ ignored $$"}, status: 200, wantText: "11"},
+		{name: "into a partitioned table", method: "POST", path: "/car_models", body: `{"name":"Enzo","year":2021}`, header: []string{"Prefer: return=headers-only"}, status: 201, wantHeader: []string{"Location: /rest/v1/car_models?name=eq.Enzo&year=eq.2021"}},
+		{name: "merged in a partitioned table", method: "POST", path: "/car_models?select=name,brand", body: `[{"name":"Roma","year":2022,"brand":null},{"name":"F8","year":2022,"brand":"Ferrari"}]`, header: []string{full, "Prefer: resolution=merge-duplicates"}, status: 201, want: `[{"name":"Roma","brand":null},{"name":"F8","brand":"Ferrari"}]`},
+		{name: "blank columns", method: "POST", path: "/projects?columns=", body: `[{"id":204}]`, status: 400, want: `{"code":"PGRST100","message":"\"failed to parse columns parameter ()\" (line 1, column 1)","details":"unexpected end of input expecting field name (* or [a..z0..9_$])"}`},
+		{name: "rows that are no objects, beside columns", method: "POST", path: "/projects?columns=id,name", body: `[{"id":204}, 333, "asdf"]`, status: 400},
+		{name: "space around a body", method: "PATCH", path: "/items?id=eq.2&select=id,qty", body: "\t \n \r { \"qty\": 99 } \t \n \r ", header: []string{full}, status: 200, want: `[{"id":2,"qty":99}]`},
+		{name: "an array of nothing changes nothing", method: "PATCH", path: "/items", body: `[{}]`, status: 204, wantHeader: []string{"Content-Range: */*"}},
+		{name: "chosen by a computed field", method: "PATCH", path: "/items?label_length=eq.3&id=eq.1&select=id,label_length", body: `{"qty":11}`, header: []string{full}, status: 200, want: `[{"id":1,"label_length":3}]`},
+		{name: "csv and null", method: "POST", path: "/projects?select=id,client_id", body: "id,name,client_id\n80,Xenix,NULL\n81,NT,1", header: []string{full, "Content-Type: text/csv", "Accept: text/csv"}, status: 201, wantText: "id,client_id\n80,\n81,1"},
+		{name: "csv with lines of different length", method: "POST", path: "/projects", body: "id,name\n90,x\n91", header: []string{"Content-Type: text/csv"}, status: 400, want: `{"code":"PGRST102","message":"All lines must have same number of fields"}`},
+		{name: "keys twice in json stay", method: "POST", path: "/items?select=raw", body: `{"id":70,"raw":{"a":1,"a":2}}`, header: []string{full}, status: 201, wantText: `[{"raw":{"a":1,"a":2}}]`},
+		{name: "to itself after an insert", method: "POST", path: "/tree?select=id,parent(name)", body: `{"id":9,"name":"leaf","parent":1}`, header: []string{full}, status: 201, want: `[{"id":9,"parent":{"name":"root"}}]`},
 		{name: "merged, nothing given", method: "POST", path: "/projects", body: `[]`, header: []string{full, "Prefer: resolution=merge-duplicates"}, status: 200, want: `[]`},
 		{name: "resolution without a key", method: "POST", path: "/nopk", body: `[{"v":"1"}]`, header: []string{full, "Prefer: resolution=merge-duplicates"}, status: 201, want: `[{"v":"1"}]`, wantHeader: []string{"Preference-Applied: return=representation"}},
 	})
@@ -192,5 +214,52 @@ func TestRestSpecFunctions(t *testing.T) {
 		{name: "estimated is exact", path: "/rpc/all_projects?select=id&limit=1", header: []string{"Prefer: count=estimated"}, status: 206, want: `[{"id":1}]`, wantHeader: []string{"Content-Range: 0-0/5", "Preference-Applied: count=estimated"}},
 		{name: "planned is unknown", path: "/rpc/all_projects?select=id&limit=1", header: []string{"Prefer: count=planned"}, status: 200, want: `[{"id":1}]`, wantHeader: []string{"Content-Range: 0-0/*", "Preference-Applied: count=planned"}},
 		{name: "a range is for get alone", method: "POST", path: "/rpc/all_projects?select=id&id=lt.4", body: `{}`, header: []string{"Range: 1-1"}, status: 200, want: `[{"id":1},{"id":2},{"id":3}]`},
+	})
+}
+
+func TestRestSpecReads(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, specFixture, nil)
+	s.run(t, []restCase{
+		{name: "empty select is all", path: "/clients?select=&id=eq.1", status: 200, want: `[{"id":1,"name":"Microsoft"}]`},
+		{name: "count and a column named select", path: "/clients?select=id&id=in.(1,2)&order=id.desc", header: []string{"Prefer: count=exact"}, status: 200, want: `[{"id":2},{"id":1}]`, wantHeader: []string{"Content-Range: 0-1/2"}},
+		{name: "in with spaces and quotes", path: "/items?select=id&label=in.(\"three, \\\"quoted\\\" (x)\",one)&order=id", status: 200, want: `[{"id":1},{"id":3}]`},
+		{name: "in of nothing", path: "/items?select=id&id=in.()", status: 200, want: `[]`},
+		{name: "not in of nothing", path: "/items?select=id&id=not.in.()&order=id&limit=1", status: 200, want: `[{"id":1}]`},
+		{name: "isdistinct", path: "/items?select=id&qty=isdistinct.10&order=id", status: 200, want: `[{"id":2},{"id":3},{"id":4}]`},
+		{name: "any of like", path: "/items?select=id&label=like(any).{o*,*w*}&order=id", status: 200, want: `[{"id":1},{"id":2}]`},
+		{name: "all of like", path: "/items?select=id&label=like(all).{t*,*w*}&order=id", status: 200, want: `[{"id":2}]`},
+		{name: "text search in text", path: "/items?select=id&label=fts(english).one", status: 200, want: `[{"id":1}]`},
+		{name: "text search in json", path: "/items?select=id&data=phfts.x", status: 200, want: `[{"id":1}]`},
+		{name: "json path in a filter", path: "/items?select=id&data->deep->>q=eq.true", status: 200, want: `[{"id":1}]`},
+		{name: "json path into a row", path: "/items?select=id,raw->r&id=eq.1", status: 200, want: `[{"id":1,"r":1}]`},
+		{name: "json number in a filter", path: "/items?select=id&data->n=gt.1", status: 200, want: `[{"id":2}]`},
+		{name: "cast of a path", path: "/items?select=n:data->>n::int&id=eq.2", status: 200, want: `[{"n":2}]`},
+		{name: "not and or", path: "/items?select=id&not.or=(id.eq.1,and(id.gt.2,label.not.is.null))", status: 200, want: `[{"id":2}]`},
+		{name: "or on an embed", path: "/clients?select=id,projects(id)&projects.or=(id.eq.1,id.eq.4)&order=id", status: 200, want: `[{"id":1,"projects":[{"id":1}]},{"id":2,"projects":[{"id":4}]}]`},
+		{name: "limits of embeds", path: "/clients?select=id,projects(id)&projects.order=id.desc&projects.limit=1&projects.offset=1&order=id", status: 200, want: `[{"id":1,"projects":[{"id":1}]},{"id":2,"projects":[{"id":3}]}]`},
+		{name: "deep limits", path: "/clients?select=id,projects(id,tasks(id))&projects.tasks.order=id.desc&projects.tasks.limit=1&projects.order=id&id=eq.1", status: 200, want: `[{"id":1,"projects":[{"id":1,"tasks":[{"id":2}]},{"id":2,"tasks":[{"id":4}]}]}]`},
+		{name: "range past the end", path: "/items?select=id&order=id", header: []string{"Range: 100-200"}, status: 200, want: `[]`, wantHeader: []string{"Content-Range: */*"}},
+		{name: "range past a known end", path: "/items", header: []string{"Range: 100-200", "Prefer: count=exact"}, status: 416, want: `{"code":"PGRST103","details":"An offset of 100 was requested, but there are only 4 rows."}`, wantHeader: []string{"Content-Range: */4"}},
+		{name: "range from the end", path: "/items?select=id&order=id", header: []string{"Range: 3-", "Prefer: count=exact"}, status: 206, want: `[{"id":4}]`, wantHeader: []string{"Content-Range: 3-3/4"}},
+		{name: "inverted range", path: "/items", header: []string{"Range: 1-0"}, status: 416, want: `{"code":"PGRST103","details":"The lower boundary must be lower than or equal to the upper boundary in the Range header."}`},
+		{name: "negative limit", path: "/items?limit=-1", status: 416, want: `{"code":"PGRST103","details":"Limit should be greater than or equal to zero."}`},
+		{name: "limit 0 counted", path: "/items?limit=0", header: []string{"Prefer: count=exact"}, status: 206, wantText: `[]`, wantHeader: []string{"Content-Range: */4"}},
+		{name: "csv with quotes", path: "/items?select=id,label&id=eq.3", header: []string{"Accept: text/csv"}, status: 200, wantText: "id,label\n3,\"three, \"\"quoted\"\" (x)\""},
+		{name: "csv of nothing", path: "/items?select=id&id=eq.99", header: []string{"Accept: text/csv"}, status: 200, wantText: "\n"},
+		{name: "csv single", path: "/items?select=id&id=eq.1", header: []string{"Accept: text/csv; header=present"}, status: 200, wantText: "id\n1"},
+		{name: "stripped single", path: "/items?select=id,qty&id=eq.3", header: []string{"Accept: application/vnd.pgrst.object+json;nulls=stripped"}, status: 200, wantText: `{"id":3}`, wantHeader: []string{"Content-Type: application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8"}},
+		{name: "strict", path: "/items?select=id&limit=1", header: []string{"Prefer: handling=strict, anything"}, status: 400, want: `{"code":"PGRST122","details":"Invalid preferences: anything"}`},
+		{name: "lenient", path: "/items?select=id&limit=1&order=id", header: []string{"Prefer: handling=lenient, anything"}, status: 200, want: `[{"id":1}]`, wantHeader: []string{"Preference-Applied: handling=lenient"}},
+		{name: "timezone", path: "/items?select=made&id=eq.1", header: []string{"Prefer: timezone=America/Los_Angeles"}, status: 200, want: `[{"made":"2024-01-01T19:04:05-08:00"}]`, wantHeader: []string{"Preference-Applied: timezone=America/Los_Angeles"}},
+		{name: "no timezone", path: "/items?select=made&id=eq.1", header: []string{"Prefer: timezone=Nowhere/X"}, status: 400, want: `{"code":"22023"}`},
+		{name: "a hint with inner", path: "/projects?select=id,clients!projects_client_id_fkey!inner(name)&clients.name=eq.Apple&order=id", status: 200, want: `[{"id":3,"clients":{"name":"Apple"}},{"id":4,"clients":{"name":"Apple"}}]`},
+		{name: "inner within inner", path: "/clients?select=id,projects!inner(id,tasks!inner(id))&projects.tasks.id=eq.5", status: 200, want: `[{"id":2,"projects":[{"id":3,"tasks":[{"id":5}]}]}]`},
+		{name: "inner of an embed that is left", path: "/clients?select=id,projects(id,tasks!inner(id))&projects.tasks.id=eq.5&order=id", status: 200, want: `[{"id":1,"projects":[]},{"id":2,"projects":[{"id":3,"tasks":[{"id":5}]}]}]`},
+		{name: "spread of the junction's other side", path: "/users?select=name,tasks:users_tasks(...tasks(*))&id=eq.3", status: 200, want: `[{"name":"Dwight","tasks":[{"id":5,"name":"Design IOS","project_id":3}]}]`},
+		{name: "spread of a spread, to one", path: "/tasks?select=name,...projects(project:name,...clients(client:name))&id=eq.1", status: 200, want: `[{"name":"Design w7","project":"Windows 7","client":"Microsoft"}]`},
+		{name: "head has no body, and its counts", method: "HEAD", path: "/items", header: []string{"Prefer: count=exact"}, status: 200, wantHeader: []string{"Content-Range: 0-3/4", "Content-Type: application/json; charset=utf-8", "Content-Length:"}},
+		{name: "content location is canonical", path: "/items?select=id&order=id&id=eq.1&label=eq.one", status: 200, want: `[{"id":1}]`, wantHeader: []string{"Content-Location: /rest/v1/items?id=eq.1&label=eq.one&order=id&select=id"}},
+		{name: "vary", path: "/items?limit=0", status: 200, wantHeader: []string{"Vary: Accept, Prefer, Range"}},
 	})
 }
