@@ -132,7 +132,10 @@ func sources(t *testing.T) map[string]bool {
 		name := strings.TrimPrefix(path, "../")
 		switch d.Name() {
 		case ".git", ".fluxbase", "node_modules", "dist":
-			return filepath.SkipDir
+			if d.IsDir() { // .git is a file where the tree is a second one
+				return filepath.SkipDir
+			}
+			return nil
 		}
 		known[name] = true
 		return nil
