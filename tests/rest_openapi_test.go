@@ -275,7 +275,7 @@ func TestDescriptionNamesTheServer(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
 	exec(t, db, `create table public.notes (id int primary key); grant select on public.notes to anon`)
-	s := startServer(t, db, "FLUXBASE_REST_PREFIX=/", "FLUXBASE_SERVER_HOST=127.0.0.1", "FLUXBASE_LOG_LEVEL=info")
+	s := startServer(t, db, "FLUXBASE_REST_PREFIX=/", "FLUXBASE_SERVER_HOST=127.0.0.1", "FLUXBASE_LOG_LEVEL=info", "FLUXBASE_JWT_ANON_ROLE=anon")
 	a := s.call(t, "GET", "/", "")
 	var doc struct{ Host, BasePath string }
 	if err := json.Unmarshal([]byte(a.Body), &doc); err != nil {
