@@ -149,11 +149,7 @@ func sources(t *testing.T) map[string]bool {
 		name := strings.TrimPrefix(path, "../")
 		switch d.Name() {
 		case ".git", ".fluxbase", "node_modules", "dist":
-<<<<<<< HEAD
 			if d.IsDir() { // of a file it would skip its whole folder
-=======
-			if d.IsDir() { // .git is a file where the tree is a second one
->>>>>>> media
 				return filepath.SkipDir
 			}
 			return nil
