@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
@@ -65,11 +66,27 @@ func newStream(t *testing.T, db *dbtest.DB, cfg replication.Config) *streaming {
 	s.stop = func() { cancel(); running.Wait() }
 	t.Cleanup(func() {
 		s.stop()
+		dropSlot(t, db, "fluxbase_"+cfg.Instance)
 		if t.Failed() {
 			t.Logf("log of the stream:\n%s", tail(s.log.String()))
 		}
 	})
 	return s
+}
+
+// dropSlot waits until nobody reads a slot and drops it: a database that has one can't
+// be dropped. Where the server is gone, so is the slot.
+func dropSlot(t *testing.T, db *dbtest.DB, name string) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), db.AdminURL())
+	if err != nil {
+		return
+	}
+	defer conn.Close(context.Background())
+	eventually(t, "slot "+name+" is dropped", func() bool {
+		_, err := conn.Exec(context.Background(), `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1`, name)
+		return err == nil
+	})
 }
 
 // streamReady waits until the stream has proven that it is current.
