@@ -52,7 +52,9 @@ func (s *Stream) control(ctx context.Context) (*pgx.Conn, error) {
 	}
 	cfg.ConnectTimeout = connectTimeout
 	cfg.RuntimeParams["application_name"] = s.slot + " control"
-	cfg.RuntimeParams["lock_timeout"] = slotPatience
+	if cfg.RuntimeParams["lock_timeout"] == "" { // the URL may have another
+		cfg.RuntimeParams["lock_timeout"] = slotPatience
+	}
 	cfg.ValidateConnect = primary
 	return pgx.ConnectConfig(ctx, cfg)
 }
