@@ -132,6 +132,8 @@ func TestOneSlotHasOneReader(t *testing.T) {
 	exec(t, db, `create table t (id integer primary key)`)
 	publish(t, db, "t")
 	both := [2]*streaming{newStream(t, db, replication.Config{}), newStream(t, db, replication.Config{})}
+	defer both[0].stop()
+	defer both[1].stop()
 	first, second := both[0], both[1]
 	eventually(t, "one of them streams", func() bool {
 		if second.State().Phase == changes.Streaming {
@@ -317,13 +319,15 @@ func TestTheRingIsThereAgainAfterARestart(t *testing.T) {
 	if got := l.next(); got.Position().LSN <= at.LSN {
 		t.Errorf("the first transaction is at %s, not after %s", got.Position(), at)
 	}
+	exec(t, db, `select pg_logical_emit_message(false, 'test.alone', 'x')`)
 	exec(t, db, `insert into t values (2)`)
+	l.next()
 	l.next()
 	streamReady(t, s)
 	s.stop()
 	short := newStream(t, db, replication.Config{RingTime: time.Second})
 	again := listen(t, short, changes.Options{Want: everything, From: at})
-	for _, want := range []string{"I t (1)", "I t (2)"} {
+	for _, want := range []string{"I t (1)", "M test.alone x", "I t (2)"} {
 		if got := showAll(again.next()); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
