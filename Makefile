@@ -57,8 +57,9 @@ docs: ## write docs/reference from the sources; a test keeps it so
 bench: ## load on loopback beside pgbench, as ratios
 	go run ./tests/load
 
-soak: ## the same load, one minute a side
+soak: ## the same load, one minute a side; the change stream over ten minutes of crashes
 	go run ./tests/load -seconds 60 -rounds 1
+	FLUXBASE_SOAK=10m go test -race -count=1 -timeout 20m -v -run 'TablesOwnHistory|BulkLoad' ./tests
 
 extension: ## dist/extension: the same database code for create extension
 	@mkdir -p dist/extension

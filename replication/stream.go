@@ -156,6 +156,8 @@ var errAgain = errors.New("the publications have changed")
 func (s *Stream) Run(ctx context.Context) {
 	defer s.ring.close()
 	defer s.enter(changes.Stopped, nil)
+	var warned string // what was said last, and when: the same again is no news
+	var warnedAt time.Time
 	for failures := 0; ; {
 		began := time.Now()
 		err := s.session(ctx)
@@ -173,7 +175,11 @@ func (s *Stream) Run(ctx context.Context) {
 		failures++
 		s.metrics.failures.WithLabelValues(f.Kind).Inc()
 		s.enter(changes.Failing, f)
-		s.log.Warn("changes are not streamed", "slot", s.slot, "kind", f.Kind, "error", f, "again_in", wait)
+		level := slog.LevelDebug
+		if f.Kind != warned || time.Since(warnedAt) >= time.Minute {
+			level, warned, warnedAt = slog.LevelWarn, f.Kind, time.Now()
+		}
+		s.log.Log(ctx, level, "changes are not streamed", "slot", s.slot, "kind", f.Kind, "error", f, "again_in", wait)
 		if !pause(ctx, wait) {
 			return
 		}
