@@ -205,3 +205,19 @@ func metric(t *testing.T, s *server, series string) float64 {
 	}
 	return n
 }
+
+// gauge is the value of a gauge of a stream in this process.
+func gauge(t *testing.T, s *streaming, name string) float64 {
+	t.Helper()
+	families, err := s.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
+}
