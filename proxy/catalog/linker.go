@@ -103,6 +103,7 @@ func (l *linker) link() {
 	for _, k := range all {
 		k.Origin.Links = append(k.Origin.Links, k)
 	}
+	l.hiddenJunctions()
 	for _, c := range l.w.Computed {
 		origin, target := l.byOID[c.Origin], l.byOID[c.Target]
 		if origin == nil || target == nil || origin.Schema != target.Schema {
@@ -241,6 +242,34 @@ func inKey(r *Relation, l *Link) bool {
 	return !slices.ContainsFunc(l.Pairs, func(p Pair) bool {
 		return !slices.Contains(r.PrimaryKey, p.Origin)
 	})
+}
+
+// hiddenJunctions marks the relations that only a table which is not exposed
+// would link.
+func (l *linker) hiddenJunctions() {
+	keys := map[uint32][]int16{}
+	for _, k := range l.w.Keys {
+		if k.Primary && l.byOID[k.Relation] == nil {
+			keys[k.Relation] = k.Columns
+		}
+	}
+	ends := map[uint32][]wireLink{}
+	for _, fk := range l.w.Links {
+		outside := func(column int16) bool { return !slices.Contains(keys[fk.Origin], column) }
+		if slices.ContainsFunc(fk.Columns, outside) {
+			continue
+		}
+		for _, other := range ends[fk.Origin] {
+			for _, a := range l.shows[fk.Target] {
+				for _, b := range l.shows[other.Target] {
+					if a.relation.Schema == b.relation.Schema && len(a.columns(fk.TargetColumns)) > 0 && len(b.columns(other.TargetColumns)) > 0 {
+						a.relation.hidden, b.relation.hidden = true, true
+					}
+				}
+			}
+		}
+		ends[fk.Origin] = append(ends[fk.Origin], fk)
+	}
 }
 
 // dropOverridden lets a computed link replace the detected ones of its name.

@@ -26,7 +26,9 @@ type node struct {
 	spread bool
 	// joined tells that the parent's conditions or order need it as a join.
 	joined bool
-	depth  int
+	// grouped tells that a parent groups by the columns that this spread gives it.
+	grouped bool
+	depth   int
 }
 
 // source is where a node's rows come from.

@@ -10,8 +10,9 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
-// scalarName is what the value of a function is called in the statement.
-const scalarName = "_fx_scalar"
+// scalarName is what the value of a function is called in the statement; it is
+// PostgREST's name, which verbose plans show.
+const scalarName = "pgrst_scalar"
 
 // call plans a function.
 func (p *planner) call() (*plan, error) {
@@ -266,7 +267,7 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 		q.Add(") ")
 	}
 	q.Add("select ")
-	p.planColumns(q)
+	p.planColumns(q, count)
 	switch {
 	case p.r.method == http.MethodHead:
 		q.Add("''")
@@ -279,15 +280,24 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 	q.Add(", ", count, gucs)
 	p.total(q, pl, count, p.countRows)
 	q.Add(" from ")
-	if p.csv() {
+	switch {
+	case p.csv():
 		q.Add(sourceName, " as ", rowName)
-	} else {
+	case p.direct(&f.Returns):
+		p.root.from(q)
+	default:
 		q.Add("(")
 		p.node(q, p.root)
 		q.Add(") as ", rowName)
 	}
 	pl.sql, pl.params = q.String(), q.Params
-	p.explained(pl)
+	p.complete(pl)
+}
+
+// direct tells a call whose one value is the body as it is, sure to be there.
+func (p *planner) direct(ret *catalog.Return) bool {
+	return p.handler != nil && p.handler.Name == "" && ret.Scalar() &&
+		len(p.root.where) == 0 && p.root.limit == nil && p.root.offset == nil && !p.r.shape.array && !p.r.shape.other
 }
 
 func b2i(b bool) int {

@@ -98,7 +98,7 @@ func (n *node) arrays(q *query.SQL) {
 
 // expandStars names the columns of * where a star would lose a format, can't be
 // grouped by, or must become arrays.
-func (n *node) expandStars(p *planner, grouped bool) {
+func (n *node) expandStars(p *planner, byName bool) {
 	rel := n.source.relation
 	if rel == nil || !slices.ContainsFunc(n.items, isStar) {
 		return
@@ -107,7 +107,7 @@ func (n *node) expandStars(p *planner, grouped bool) {
 	for _, c := range rel.Columns {
 		formatted = formatted || p.catalog.Format(c.Type, "json") != ""
 	}
-	if !formatted && !grouped && !n.aggregates() && (!n.spread || n.link.ToOne()) {
+	if !formatted && !byName && !n.aggregates() && (!n.spread || n.link.ToOne()) {
 		return
 	}
 	var items []query.Item
