@@ -304,6 +304,10 @@ func TestRestAggregates(t *testing.T) {
 			want: `[{"clients":{"name":"Microsoft"},"count":4}]`,
 		},
 		{
+			name: "grouped by a spread of many", path: "/clients?select=name,count(),...projects(p:id)&projects.order=id&id=eq.1", status: 200,
+			want: `[{"name":"Microsoft","count":1,"p":[1,2]}]`,
+		},
+		{
 			name: "grouped by an embed", path: "/projects?select=clients(name),count()&client_id=not.is.null&order=count", status: 200,
 			want: `[{"clients":{"name":"Apple"},"count":2},{"clients":{"name":"Microsoft"},"count":2}]`,
 		},

@@ -296,7 +296,7 @@ func (p *planner) list(q *query.SQL, n *node) (group []int) {
 		case !k.empty():
 			next()
 			p.embedValue(q, k)
-			if grouping || n.grouped {
+			if grouping || n.grouped && n.hoists() {
 				q.Add("::jsonb") // json can't be grouped by
 			}
 			q.Add(" as ").Ident(k.label)

@@ -381,7 +381,7 @@ func (p *planner) finish(n *node, byName bool) error {
 	n.expandStars(p, byName)
 	byName = byName || n.aggregates() || n.spread && !n.link.ToOne()
 	for _, k := range n.kids {
-		k.grouped = k.hoists() && (n.grouped || n.aggregates())
+		k.grouped = k.spread && (n.aggregates() || n.grouped && n.hoists())
 		if err := p.finish(k, byName); err != nil {
 			return err
 		}

@@ -90,8 +90,12 @@ func (n *node) columns() []spreadColumn {
 // of the same rows in the same order, so that they line up. What comes last is
 // null when there was no row, as for other embeds.
 func (n *node) arrays(q *query.SQL) {
+	as := ") as "
+	if n.grouped {
+		as = ")::jsonb as "
+	}
 	for _, c := range n.columns() {
-		q.Add("coalesce(json_agg(").Column(rowName, c.name).Add("), '[]') as ").Ident(c.name).Add(", ")
+		q.Add("coalesce(json_agg(").Column(rowName, c.name).Add("), '[]'", as).Ident(c.name).Add(", ")
 	}
 	q.Add("nullif(count(*), 0)")
 }
