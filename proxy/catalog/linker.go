@@ -253,22 +253,28 @@ func (l *linker) hiddenJunctions() {
 			keys[k.Relation] = k.Columns
 		}
 	}
-	ends := map[uint32][]wireLink{}
+	ends := map[uint32][][]*Relation{}
 	for _, fk := range l.w.Links {
-		outside := func(column int16) bool { return !slices.Contains(keys[fk.Origin], column) }
-		if slices.ContainsFunc(fk.Columns, outside) {
+		if slices.ContainsFunc(fk.Columns, func(c int16) bool { return !slices.Contains(keys[fk.Origin], c) }) {
 			continue
 		}
-		for _, other := range ends[fk.Origin] {
-			for _, a := range l.shows[fk.Target] {
-				for _, b := range l.shows[other.Target] {
-					if a.relation.Schema == b.relation.Schema && len(a.columns(fk.TargetColumns)) > 0 && len(b.columns(other.TargetColumns)) > 0 {
-						a.relation.hidden, b.relation.hidden = true, true
-					}
-				}
+		var these []*Relation
+		for _, e := range l.shows[fk.Target] {
+			if len(e.columns(fk.TargetColumns)) > 0 {
+				these = append(these, e.relation)
 			}
 		}
-		ends[fk.Origin] = append(ends[fk.Origin], fk)
+		for _, those := range ends[fk.Origin] {
+			hide(these, those)
+			hide(those, these)
+		}
+		ends[fk.Origin] = append(ends[fk.Origin], these)
+	}
+}
+
+func hide(ends, others []*Relation) {
+	for _, r := range ends {
+		r.hidden = r.hidden || slices.ContainsFunc(others, func(o *Relation) bool { return o.Schema == r.Schema })
 	}
 }
 
