@@ -30,7 +30,12 @@ func (s *session) sendTx(p *pgconn.Pipeline, tx *Tx) {
 	for i := range tx.Before {
 		s.send(p, tx.key(&tx.Before[i]), tx.Before[i].Args, stepDropped)
 	}
-	s.send(p, tx.key(&tx.Main), tx.Main.Args, stepMain)
+	if tx.After.SQL == "" {
+		s.send(p, tx.key(&tx.Main), tx.Main.Args, stepMain)
+	} else {
+		s.send(p, tx.key(&tx.Main), tx.Main.Args, stepCounted)
+		s.send(p, tx.key(&tx.After), tx.After.Args, stepMain)
+	}
 	if tx.named() && tx.Check == nil {
 		for _, end := range ends(tx.Rollback) {
 			s.send(p, stmtKey{sql: end}, nil, stepDropped)

@@ -50,6 +50,7 @@ const (
 	stepPrepared stepKind = iota // ParseComplete and description of stmt
 	stepClosed                   // CloseComplete of an evicted statement
 	stepDropped                  // rows that nobody reads
+	stepCounted                  // rows that are only counted
 	stepMain                     // the rows of the answer
 	stepSync                     // ReadyForQuery
 )

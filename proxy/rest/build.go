@@ -246,11 +246,28 @@ func (p *planner) node(q *query.SQL, n *node) {
 	}
 	q.Order(n.alias, n.order, func(outer string) string { return outer })
 	if n.limit != nil {
-		q.Add(" limit ").Param(*n.limit)
+		q.Add(" limit ")
+		if rows, ok := p.constLimit(*n.limit); ok {
+			q.Add(rows)
+		} else {
+			q.Param(*n.limit)
+		}
 	}
 	if n.offset != nil {
 		q.Add(" offset ").Param(*n.offset)
 	}
+}
+
+// constLimit is a limit that stands in the statement itself.
+func (p *planner) constLimit(param int) (rows string, ok bool) {
+	switch param {
+	case limitParam:
+		return strconv.FormatInt(p.r.rows.limit, 10), p.r.rows.limit <= maxConstLimit
+	case maxRowsParam:
+		return strconv.FormatInt(p.cfg.MaxRows, 10), true
+	}
+	rows = p.r.values[param]
+	return rows, isConstLimit(rows)
 }
 
 func (n *node) byOuter(outer string) *node {

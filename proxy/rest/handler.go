@@ -279,6 +279,7 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 		RequestID: w.ID,
 		Before:    h.before,
 		Main:      pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Version: cat.Version},
+		After:     pg.Statement{SQL: pl.after},
 		Lines:     pl.media == mediaPlan,
 		Rollback:  r.prefs.tx == txRollback || h.cfg.rollsBack() && r.prefs.tx != txCommit,
 	}
@@ -309,8 +310,6 @@ func (r *request) bind(params []int) [][]byte {
 			args[i] = strconv.AppendInt(nil, r.rows.limit, 10)
 		case offsetParam:
 			args[i] = strconv.AppendInt(nil, r.rows.offset, 10)
-		case maxRowsParam:
-			args[i] = strconv.AppendInt(nil, r.cfg.MaxRows, 10)
 		default:
 			args[i] = []byte(r.values[p])
 		}
@@ -337,11 +336,11 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 	single := pl.media.single() && r.method != http.MethodPut
 	limited := pl.applied.hasMax && r.prefs.handling == handlingStrict
 	put := r.method == http.MethodPut
-	if pl.media == mediaPlan || !single && !limited && !put {
+	if pl.media == mediaPlan || pl.one || !single && !limited && !put {
 		return nil
 	}
 	return func(raw *pg.Result) error {
-		rows := number(raw.Values[pageColumn])
+		rows := pl.rows(raw)
 		switch {
 		case put && rows != 1:
 			return errPutKey
@@ -356,12 +355,15 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 
 func readResult(raw *pg.Result, pl *plan) (*result, error) {
 	v := raw.Values
-	if pl.media == mediaPlan {
+	switch {
+	case pl.media == mediaPlan:
 		return &result{raw: raw, body: v[0]}, nil
+	case v == nil: // a trigger as young as this request left out the one row
+		return &result{raw: raw, total: -1}, nil
 	}
 	res := &result{
 		raw: raw, body: v[bodyColumn], headers: v[headersColumn], status: v[statusColumn],
-		page: number(v[pageColumn]), total: -1,
+		page: pl.rows(raw), total: -1,
 	}
 	if pl.total > 0 {
 		res.total = number(v[pl.total])
@@ -377,6 +379,14 @@ func readResult(raw *pg.Result, pl *plan) (*result, error) {
 		res.body = res.body[:n]
 	}
 	return res, nil
+}
+
+// rows is how many rows the answer has, or were written.
+func (pl *plan) rows(raw *pg.Result) int64 {
+	if pl.counts {
+		return raw.RowsAffected
+	}
+	return number(raw.Values[pageColumn])
 }
 
 // number reads digits of Postgres.

@@ -10,6 +10,17 @@ import (
 // span is a range of rows: limit is -1 where there is none.
 type span struct{ offset, limit int64 }
 
+// maxConstLimit is up to which limit a statement is prepared for that very
+// limit. Applications use few, and Postgres plans a limit that it doesn't know
+// as a tenth of all rows: it then makes a new plan for each request.
+const maxConstLimit = 1000
+
+// isConstLimit tells whether digits are at most maxConstLimit.
+func isConstLimit(digits string) bool {
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return err == nil && n >= 0 && n <= maxConstLimit
+}
+
 var allRows = span{limit: -1}
 
 // last is the number of the last row, math.MaxInt64 without a limit.
