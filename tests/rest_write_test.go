@@ -125,6 +125,30 @@ func TestRestUpdatesAndDeletes(t *testing.T) {
 	})
 }
 
+// A database may load pg-safeupdate, which refuses these by this very message.
+func TestRestWritesWholeTables(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, restFixture+`
+create table public.whole (id int primary key, name text);
+insert into public.whole values (1, 'a'), (2, 'b');
+grant all on public.whole to anon;
+create table public.careful (id int primary key);
+create function public.refuse() returns trigger language plpgsql as $$
+begin raise cardinality_violation using message = tg_op || ' requires a WHERE clause'; end $$;
+create trigger refuse before update or delete on public.careful for each statement execute function public.refuse();
+grant all on public.careful to anon;`, nil)
+	s.run(t, []restCase{
+		{name: "update", method: "PATCH", path: "/whole?select=id&order=id", body: `{"name":"c"}`, header: []string{full}, status: 200, want: `[{"id":1},{"id":2}]`},
+		{name: "delete", method: "DELETE", path: "/whole", header: []string{"Prefer: count=exact"}, status: 204, wantHeader: []string{"Content-Range: */2"}},
+		{name: "nothing is left", path: "/whole", status: 200, wantText: `[]`},
+		{
+			name: "update refused", method: "PATCH", path: "/careful", body: `{"id":1}`, header: []string{"Prefer: count=exact"}, status: 400,
+			want: `{"code":"21000","message":"UPDATE requires a WHERE clause","details":null,"hint":null}`,
+		},
+		{name: "delete refused", method: "DELETE", path: "/careful", status: 400, want: `{"code":"21000","message":"DELETE requires a WHERE clause","details":null,"hint":null}`},
+	})
+}
+
 func TestRestRollsBackWhereItMay(t *testing.T) {
 	t.Parallel()
 	s := newRest(t, restFixture, func(c *restConfig) { c.TxEnd = "rollback-allow-override" })

@@ -347,12 +347,13 @@ func (n *node) empty() bool {
 	return true
 }
 
-// lateral tells embeds that must be joined. The others are subqueries of the
-// select list, which Postgres leaves out for rows that a limit cuts off. One row
-// is sure only for a table's key; a view may repeat it, and so may heirs.
+// lateral tells embeds that are joined. The others are subqueries of the select
+// list: Postgres leaves them out for rows that a limit cuts off, but runs them
+// row by row, where a join of one row is planned for all. One row is sure only
+// for a table's key; a view may repeat it, and so may heirs.
 func (n *node) lateral() bool {
-	return n.inner || n.joined || n.spread ||
-		n.link.ToOne() && (n.link.Function != nil || n.link.Target.IsView() || n.link.Target.Inherited) && !n.empty()
+	return n.inner || n.joined || n.spread || n.link.ToOne() && !n.empty() &&
+		(!n.cut || n.link.Function != nil || n.link.Target.IsView() || n.link.Target.Inherited)
 }
 
 func (p *planner) embedValue(q *query.SQL, k *node) {

@@ -383,6 +383,7 @@ func (p *planner) finish(n *node, grouped bool) error {
 	}
 	n.expandStars(p, grouped)
 	for _, k := range n.kids {
+		k.cut = n.limit != nil
 		if err := p.finish(k, grouped || n.aggregates()); err != nil {
 			return err
 		}
