@@ -28,7 +28,9 @@ type node struct {
 	joined bool
 	// grouped tells that a parent groups by the columns that this spread gives it.
 	grouped bool
-	depth   int
+	// cut tells that a limit cuts the parent's rows off.
+	cut   bool
+	depth int
 }
 
 // source is where a node's rows come from.

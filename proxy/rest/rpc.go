@@ -294,10 +294,9 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 	p.complete(pl)
 }
 
-// direct tells a call whose one value is the body as it is, sure to be there.
+// direct tells a call whose one value is the body as it is.
 func (p *planner) direct(ret *catalog.Return) bool {
-	return p.handler != nil && p.handler.Name == "" && ret.Scalar() &&
-		len(p.root.where) == 0 && p.root.limit == nil && p.root.offset == nil && !p.r.shape.array && !p.r.shape.other
+	return p.handler != nil && p.handler.Name == "" && ret.Scalar() && p.callsOnce(ret)
 }
 
 func b2i(b bool) int {
@@ -309,22 +308,34 @@ func b2i(b bool) int {
 
 // callBody aggregates what a function gave: an object for one row, a value for
 // a scalar, an array for sets.
-func callBody(m media, ret *catalog.Return) string {
+func (p *planner) callBody(ret *catalog.Return) string {
+	m := p.media
 	row := rowName
 	if !ret.Composite {
 		row += "." + scalarName
 	}
 	if m == mediaCSV || m == mediaGeoJSON || ret.Set && ret.Composite {
-		return rowsAs(m)
+		return p.rowsAs()
 	}
 	value, empty := "json_agg("+row+")", "[]"
-	if !ret.Set || m.single() {
-		value, empty = value+"->0", "null"
+	switch {
+	case p.callsOnce(ret) && p.format == nil:
+		value, empty = "to_json("+row+")", "null"
+	case !ret.Set || m.single():
+		value, empty = p.first(row), "null"
 	}
 	if m == mediaSingleStripped || m == mediaArrayStripped {
 		value = "json_strip_nulls(" + value + ")"
 	}
 	return "coalesce(" + value + ", '" + empty + "')"
+}
+
+// callsOnce tells a call that gives exactly one row, which needs no aggregate: an
+// array in the body may be empty, and conditions may leave the row out.
+func (p *planner) callsOnce(ret *catalog.Return) bool {
+	n := p.root
+	return !ret.Set && !p.r.shape.array && !p.r.shape.other &&
+		len(n.where) == 0 && len(n.kids) == 0 && n.limit == nil && n.offset == nil
 }
 
 func ambiguousFunction(list []*catalog.Function) *web.Error {
