@@ -113,9 +113,9 @@ func (s *session) drop(e *list.Element) *stmt {
 
 // send adds one statement to the pipeline: by name when it was prepared here
 // before, else with a Parse that the same round trip carries.
-func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, kind stepKind) {
+func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, formats []int16, kind stepKind) {
 	if s.max == 0 || len(key.sql) > maxStatement {
-		p.SendQueryParams(key.sql, args, nil, nil, nil)
+		p.SendQueryParams(key.sql, args, nil, nil, formats)
 		s.steps = append(s.steps, step{kind: kind})
 		return
 	}
@@ -124,9 +124,9 @@ func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, kind step
 		s.lru.MoveToFront(e)
 		st := e.Value.(*stmt)
 		if st.desc != nil {
-			p.SendQueryStatement(st.desc, args, nil, nil)
+			p.SendQueryStatement(st.desc, args, nil, formats)
 		} else { // twice in one pipeline
-			p.SendQueryPrepared(st.name, args, nil, nil)
+			p.SendQueryPrepared(st.name, args, nil, formats)
 		}
 		s.steps = append(s.steps, step{kind: kind})
 		return
@@ -142,7 +142,7 @@ func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, kind step
 	st := &stmt{key: key, name: "fx" + strconv.FormatUint(s.next, 36)}
 	s.keep(st)
 	p.SendPrepare(st.name, key.sql, nil)
-	p.SendQueryPrepared(st.name, args, nil, nil)
+	p.SendQueryPrepared(st.name, args, nil, formats)
 	s.steps = append(s.steps, step{kind: stepPrepared, stmt: st}, step{kind: kind})
 }
 
