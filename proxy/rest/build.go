@@ -295,8 +295,9 @@ func (p *planner) list(q *query.SQL, n *node) (group []int) {
 		case !k.empty():
 			next()
 			p.embedValue(q, k)
-			if grouping {
-				q.Add("::jsonb") // json can't be grouped by
+			// json can't be grouped by; where embeds become text, clients expect jsonb's.
+			if grouping || p.handler != nil || p.csv() {
+				q.Add("::jsonb")
 			}
 			q.Add(" as ").Ident(k.label)
 			add(query.NoAggregate)

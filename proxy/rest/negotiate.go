@@ -115,6 +115,8 @@ func (p *planner) handled(pl *plan, ret *catalog.Return) string {
 	case "bytea":
 		pl.hex = true
 		value = "encode(" + value + ", 'hex')"
+	case "xml":
+		value = "format('%s', " + value + ")" // a cast keeps the line break before the first element, output drops it
 	case "jsonb":
 		// PostgREST reads a body in the binary format, which has a version byte;
 		// its clients may know.
