@@ -33,8 +33,8 @@ func (s *session) sendTx(p *pgconn.Pipeline, tx *Tx) {
 	if tx.After.SQL == "" {
 		s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, stepMain)
 	} else {
-		s.send(p, tx.key(&tx.Main), tx.Main.Args, nil, stepCounted)
-		s.send(p, tx.key(&tx.After), tx.After.Args, tx.After.Formats, stepMain)
+		s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, stepCounted)
+		s.send(p, tx.key(&tx.After), tx.After.Args, nil, stepMain)
 	}
 	if tx.named() && tx.Check == nil {
 		for _, end := range ends(tx.Rollback) {

@@ -322,8 +322,9 @@ func (p *planner) list(q *query.SQL, n *node) (group []int) {
 		case !k.empty():
 			next()
 			p.embedValue(q, k)
-			if grouping || n.grouped && n.hoists() {
-				q.Add("::jsonb") // json can't be grouped by
+			// json can't be grouped by; where embeds become text, clients expect jsonb's.
+			if grouping || n.grouped && n.hoists() || p.handler != nil || p.csv() {
+				q.Add("::jsonb")
 			}
 			q.Add(" as ").Ident(k.label)
 			add(query.NoAggregate)
@@ -352,7 +353,7 @@ func (n *node) empty() bool {
 // list: Postgres leaves them out for rows that a limit cuts off, but runs them
 // row by row, where a join of one row is planned for all.
 func (n *node) lateral() bool {
-	return n.inner || n.joined || n.spread || n.link.ToOne() && !n.empty() && (!n.cut || n.repeats())
+	return n.inner || n.joined || n.spread || !n.empty() && (n.repeats() || n.link.ToOne() && !n.cut)
 }
 
 // repeats tells a to-one embed that may have more than one row after all. One is

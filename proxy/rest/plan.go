@@ -387,8 +387,8 @@ func (p *planner) finish(n *node, byName bool) error {
 	n.expandStars(p, byName)
 	byName = byName || n.aggregates() || n.spread && !n.link.ToOne()
 	for _, k := range n.kids {
-		k.grouped = k.spread && (n.aggregates() || n.grouped && n.hoists())
 		k.cut = n.limit != nil
+		k.grouped = k.spread && (n.aggregates() || n.grouped && n.hoists())
 		if err := p.finish(k, byName); err != nil {
 			return err
 		}

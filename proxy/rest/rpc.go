@@ -294,9 +294,9 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 	p.complete(pl)
 }
 
-// direct tells a call whose one value is the body as it is.
+// direct tells a call whose one value is the body as it is, sure to be there.
 func (p *planner) direct(ret *catalog.Return) bool {
-	return p.handler != nil && p.handler.Name == "" && ret.Scalar() && p.callsOnce(ret)
+	return p.handler != nil && p.handler.Name == "" && ret.Scalar() && p.sureRow()
 }
 
 func b2i(b bool) int {
@@ -319,7 +319,7 @@ func (p *planner) callBody(ret *catalog.Return) string {
 	}
 	value, empty := "json_agg("+row+")", "[]"
 	switch {
-	case p.callsOnce(ret) && p.format == nil:
+	case !ret.Set && p.sureRow() && len(p.root.kids) == 0 && p.format == nil: // no aggregate is needed
 		value, empty = "to_json("+row+")", "null"
 	case !ret.Set || m.single():
 		value, empty = p.first(row), "null"
@@ -330,12 +330,11 @@ func (p *planner) callBody(ret *catalog.Return) string {
 	return "coalesce(" + value + ", '" + empty + "')"
 }
 
-// callsOnce tells a call that gives exactly one row, which needs no aggregate: an
-// array in the body may be empty, and conditions may leave the row out.
-func (p *planner) callsOnce(ret *catalog.Return) bool {
+// sureRow tells that nothing can leave out the one row of a call: an array in the
+// body may be empty, and conditions may not hold.
+func (p *planner) sureRow() bool {
 	n := p.root
-	return !ret.Set && !p.r.shape.array && !p.r.shape.other &&
-		len(n.where) == 0 && len(n.kids) == 0 && n.limit == nil && n.offset == nil
+	return !p.r.shape.array && !p.r.shape.other && len(n.where) == 0 && n.limit == nil && n.offset == nil
 }
 
 func ambiguousFunction(list []*catalog.Function) *web.Error {
