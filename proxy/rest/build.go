@@ -105,8 +105,8 @@ func (p *planner) total(q *query.SQL, pl *plan, page string, count func(*query.S
 	}
 	q.Add(", (select count(*) from (")
 	count(q)
-	if p.r.prefs.count == countEstimated && p.cfg.MaxRows > 0 && !p.r.rpc {
-		q.Add(" limit ", strconv.FormatInt(p.cfg.MaxRows+1, 10))
+	if p.r.prefs.count == countEstimated && p.cfg.MaxRows != nil && !p.r.rpc {
+		q.Add(" limit ", strconv.FormatInt(*p.cfg.MaxRows+1, 10))
 	}
 	q.Add(") as _fx_count)")
 }

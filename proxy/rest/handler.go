@@ -310,7 +310,7 @@ func (r *request) bind(params []int) [][]byte {
 		case offsetParam:
 			args[i] = strconv.AppendInt(nil, r.rows.offset, 10)
 		case maxRowsParam:
-			args[i] = strconv.AppendInt(nil, r.cfg.MaxRows, 10)
+			args[i] = strconv.AppendInt(nil, *r.cfg.MaxRows, 10)
 		default:
 			args[i] = []byte(r.values[p])
 		}
@@ -388,7 +388,7 @@ func number(b []byte) int64 {
 // needsEstimate tells whether the planner's guess counts: always if it was asked
 // for, else where the exact count was stopped.
 func (r *request) needsEstimate(res *result) bool {
-	return r.prefs.count == countPlanned || r.cfg.MaxRows == 0 || res.total > r.cfg.MaxRows
+	return r.prefs.count == countPlanned || r.cfg.MaxRows == nil || res.total > *r.cfg.MaxRows
 }
 
 // estimate asks the planner for the number of rows.

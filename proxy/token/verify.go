@@ -39,17 +39,13 @@ func New(c Config) (*Verifier, error) {
 	if err := errors.Join(keyErr, pathErr, c.checkAud(), c.checkAnonRole()); err != nil {
 		return nil, err
 	}
-	size := c.CacheSize
-	if size <= 0 {
-		size = defaultCacheSize
-	}
 	return &Verifier{
 		keys:      keys,
 		aud:       c.Aud,
 		rolePath:  path,
 		anonRole:  c.AnonRole,
 		anonymous: pg.Caller{Role: c.AnonRole, Claims: `{"role":` + string(quote(c.AnonRole)) + `}`},
-		cache:     newCache(size),
+		cache:     newCache(c.CacheSize),
 		now:       time.Now,
 	}, nil
 }

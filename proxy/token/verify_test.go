@@ -122,7 +122,7 @@ func TestTokenThatNamesItsKey(t *testing.T) {
 
 func TestRepeatedTokenIsVerifiedOnce(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, Config{Secret: secret})
+	v := newVerifier(t, Config{Secret: secret, CacheSize: 1})
 	token := good(`{"role":"editor","exp":1700000010,"nbf":1700000000}`)
 	first, err := v.Verify(token)
 	wantCaller(t, first, err, "editor", `{"role":"editor","exp":1700000010,"nbf":1700000000}`)
@@ -143,9 +143,25 @@ func TestRepeatedTokenIsVerifiedOnce(t *testing.T) {
 	wantError(t, got, err, "PGRST303", "JWT not yet valid", "")
 }
 
+func TestWithoutACacheATokenIsVerifiedEachTime(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, -1} {
+		v := newVerifier(t, Config{Secret: secret, CacheSize: size})
+		token := good(`{"role":"editor"}`)
+		for range 2 {
+			got, err := v.Verify(token)
+			wantCaller(t, got, err, "editor", `{"role":"editor"}`)
+		}
+		v.keys = []key{}
+		if got, err := v.Verify(token); err == nil {
+			t.Errorf("a cache of %d remembered %+v", size, got)
+		}
+	}
+}
+
 func TestRefusedTokenIsNotRemembered(t *testing.T) {
 	t.Parallel()
-	v := newVerifier(t, Config{Secret: secret})
+	v := newVerifier(t, Config{Secret: secret, CacheSize: 8})
 	for _, token := range []string{good(`{"role":"editor","exp":1}`), good(`{"role":"none"}`), "a.b.c", good(`{"role":"editor","aud":7}`)} {
 		if got, err := v.Verify(token); err == nil {
 			t.Fatalf("got %+v, want an error", got)
@@ -184,7 +200,7 @@ func TestKeysWorkForTenYears(t *testing.T) {
 }
 
 func BenchmarkVerifyHit(b *testing.B) {
-	v := newVerifier(b, Config{Secret: secret})
+	v := newVerifier(b, Config{Secret: secret, CacheSize: 8})
 	v.now = time.Now
 	token := good(`{"role":"authenticated","sub":"` + strings.Repeat("5", 36) + `","email":"ada@example.com","session_id":"` + strings.Repeat("7", 36) + `","aal":"aal1"}`)
 	if _, err := v.Verify(token); err != nil {
