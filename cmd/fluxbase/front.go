@@ -34,6 +34,7 @@ type back struct {
 	rest.Config
 	store   *catalog.Store
 	stop    context.CancelFunc // of store
+	tokens  *token.Verifier
 	handler *rest.Handler
 	// Metrics are in registries of their own, so that those of the next back may
 	// have the same names.
@@ -78,7 +79,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 		return err
 	}
 	old := f.current.Load()
-	b := &back{Config: set.Rest, handlerReg: prometheus.NewRegistry()}
+	b := &back{Config: set.Rest, tokens: tokens, handlerReg: prometheus.NewRegistry()}
 	keep := old != nil && reflect.DeepEqual(old.Catalog(), b.Catalog())
 	if keep {
 		b.store, b.stop, b.storeReg = old.store, old.stop, old.storeReg

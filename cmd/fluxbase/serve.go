@@ -114,6 +114,9 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 				return err
 			}
 		}
+		if set.dropIn {
+			reg.MustRegister(pgrstMetrics{front})
+		}
 		deps.Rest, deps.RestPrefix = front.Serve, set.Rest.Prefix
 		deps.Ready["catalog"] = front.Ready
 	}

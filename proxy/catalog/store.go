@@ -36,10 +36,11 @@ type Store struct {
 	db      Querier
 	cfg     Config
 	log     *slog.Logger
-	loads   *prometheus.CounterVec
-	seconds prometheus.Gauge
 	current atomic.Pointer[Catalog]
-	checks  sync.WaitGroup // under way, for Fresh
+
+	loaded, failed, took atomic.Int64 // loads, and how long the last one took
+
+	checks sync.WaitGroup // under way, for Fresh
 
 	mu          sync.Mutex // held while the database is asked
 	fingerprint string
@@ -53,19 +54,30 @@ type Store struct {
 
 // NewStore makes a store that holds nothing yet; Run fills and refreshes it.
 func NewStore(db Querier, cfg Config, reg prometheus.Registerer, log *slog.Logger) *Store {
-	s := &Store{
-		db: db, cfg: cfg, log: log,
-		loads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fluxbase_catalog_loads_total",
-			Help: "Times that the catalogue of the database was loaded, by outcome.",
-		}, []string{"status"}),
-		seconds: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "fluxbase_catalog_load_seconds",
-			Help: "How long the last load of the catalogue took.",
-		}),
+	s := &Store{db: db, cfg: cfg, log: log}
+	loads := func(status string, n *atomic.Int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "fluxbase_catalog_loads_total",
+			Help:        "Times that the catalogue of the database was loaded, by outcome.",
+			ConstLabels: prometheus.Labels{"status": status},
+		}, func() float64 { return float64(n.Load()) })
 	}
-	reg.MustRegister(s.loads, s.seconds)
+	reg.MustRegister(loads("ok", &s.loaded), loads("failed", &s.failed), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "fluxbase_catalog_load_seconds",
+		Help: "How long the last load of the catalogue took.",
+	}, func() float64 { return s.Loads().Took.Seconds() }))
 	return s
+}
+
+// Loads counts the loads of a catalogue.
+type Loads struct {
+	OK, Failed int64
+	Took       time.Duration // the last one that went well
+}
+
+// Loads tells how loading went so far.
+func (s *Store) Loads() Loads {
+	return Loads{OK: s.loaded.Load(), Failed: s.failed.Load(), Took: time.Duration(s.took.Load())}
 }
 
 // Ready says whether there is a catalogue to serve with.
@@ -131,11 +143,11 @@ func (s *Store) Refresh(ctx context.Context) error {
 	began := time.Now()
 	c, err := Load(ctx, s.db, s.cfg)
 	if err != nil {
-		s.loads.WithLabelValues("failed").Inc()
+		s.failed.Add(1)
 		return err
 	}
-	s.loads.WithLabelValues("ok").Inc()
-	s.seconds.Set(time.Since(began).Seconds())
+	s.loaded.Add(1)
+	s.took.Store(int64(time.Since(began)))
 	s.current.Store(c)
 	s.fingerprint = print
 	return nil

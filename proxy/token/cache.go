@@ -23,6 +23,8 @@ type cache struct {
 }
 
 type shard struct {
+	hits, misses, evictions atomic.Uint64
+
 	mu      sync.RWMutex
 	entries map[tokenHash]*entry
 	limit   int
@@ -66,8 +68,10 @@ func (c *cache) get(hash *tokenHash) *grant {
 	e := s.entries[*hash]
 	s.mu.RUnlock()
 	if e == nil {
+		s.misses.Add(1)
 		return nil
 	}
+	s.hits.Add(1)
 	if !e.visited.Load() { // a store to a shared line costs the other cores
 		e.visited.Store(true)
 	}
@@ -123,4 +127,23 @@ func (s *shard) evict() {
 		s.newest = e.older
 	}
 	delete(s.entries, e.hash)
+	s.evictions.Add(1)
+}
+
+// CacheStats counts what became of the tokens that the cache was asked for.
+type CacheStats struct{ Requests, Hits, Evictions uint64 }
+
+// CacheStats tells how the cache of verified tokens was used; all 0 without one.
+func (v *Verifier) CacheStats() (st CacheStats) {
+	if v.cache == nil {
+		return st
+	}
+	for i := range v.cache.shards {
+		s := &v.cache.shards[i]
+		hits := s.hits.Load()
+		st.Hits += hits
+		st.Requests += hits + s.misses.Load()
+		st.Evictions += s.evictions.Load()
+	}
+	return st
 }
