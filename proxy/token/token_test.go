@@ -50,8 +50,8 @@ var testKeys = sync.OnceValue(func() (k struct {
 	return k
 })
 
-// newVerifier builds a Verifier that lives at clock.
-// newVerifier makes one with a cache, so that nothing depends on there being none.
+// newVerifier builds a Verifier that lives at clock. It has a cache, as the
+// product has by default.
 func newVerifier(t testing.TB, c Config) *Verifier {
 	t.Helper()
 	c.CacheSize = cmp.Or(c.CacheSize, 1000)
