@@ -78,10 +78,14 @@ func (v *Verifier) Verify(token string) (pg.Caller, error) {
 		return pg.Caller{}, err
 	}
 	g, err := v.grant(payload, now)
+	if g != nil {
+		// Also what is expired: who sends it again and again shall not have its
+		// signature checked each time.
+		v.cache.put(&hash, g)
+	}
 	if err != nil {
 		return pg.Caller{}, err
 	}
-	v.cache.put(&hash, g)
 	return g.caller, nil
 }
 

@@ -165,7 +165,7 @@ func TestWithoutACacheATokenIsVerifiedEachTime(t *testing.T) {
 func TestRefusedTokenIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, Config{Secret: secret})
-	for _, token := range []string{good(`{"role":"editor","exp":1}`), good(`{"role":"none"}`), "a.b.c", good(`{"role":"editor","aud":7}`)} {
+	for _, token := range []string{good(`{"role":"editor","exp":1,"nbf":""}`), good(`{"role":"none"}`), "a.b.c", good(`{"role":"editor","aud":7}`)} {
 		if got, err := v.Verify(token); err == nil {
 			t.Fatalf("got %+v, want an error", got)
 		}
@@ -173,6 +173,31 @@ func TestRefusedTokenIsNotRemembered(t *testing.T) {
 	for i := range v.cache.shards {
 		if n := len(v.cache.shards[i].entries); n != 0 {
 			t.Errorf("shard %d holds %d entries, want none", i, n)
+		}
+	}
+}
+
+// Only time refuses these, so that their signature is checked once.
+func TestTokenOfAnotherTimeIsRemembered(t *testing.T) {
+	t.Parallel()
+	for claims, want := range map[string]string{
+		`{"role":"editor","exp":1699999000}`:                  "JWT expired",
+		`{"role":"editor","nbf":1700009000}`:                  "JWT not yet valid",
+		`{"role":"editor","iat":1700009000,"nbf":1700009001}`: "JWT not yet valid",
+	} {
+		v := newVerifier(t, Config{Secret: secret})
+		token := good(claims)
+		for range 2 {
+			got, err := v.Verify(token)
+			wantError(t, got, err, "PGRST303", want, "")
+			v.keys = []key{}
+		}
+		if st := v.CacheStats(); st != (CacheStats{Requests: 2, Hits: 1}) {
+			t.Errorf("%s: %+v", claims, st)
+		}
+		v.now = func() time.Time { return time.Unix(1700009001, 0) }
+		if got, err := v.Verify(token); (err == nil) != (want != "JWT expired") || err == nil && got.Role != "editor" {
+			t.Errorf("%s, later: %+v, %v", claims, got, err)
 		}
 	}
 }
