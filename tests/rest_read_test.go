@@ -30,6 +30,7 @@ func TestRestReads(t *testing.T) {
 		{name: "order nullsfirst", path: "/items?select=id&order=qty.nullsfirst", status: 200, want: `[{"id":3},{"id":1},{"id":2},{"id":4}]`},
 		{name: "order by json path", path: "/items?select=id&data=not.is.null&order=data->>k.desc.nullslast", status: 200, want: `[{"id":2},{"id":1},{"id":4}]`},
 		{name: "limit and offset", path: "/items?select=id&order=id&limit=2&offset=1", status: 200, want: `[{"id":2},{"id":3}]`, wantHeader: []string{"Content-Range: 1-2/*"}},
+		{name: "offset negative", path: "/items?select=id&order=id&limit=2&offset=-1", status: 200, want: `[{"id":1}]`, wantHeader: []string{"Content-Range: 0-0/*"}},
 		{name: "limit 0", path: "/items?limit=0", status: 200, wantText: `[]`, wantHeader: []string{"Content-Range: */*"}},
 		{
 			name: "range header", path: "/items?select=id&order=id", header: []string{"Range: 1-2", "Range-Unit: items"}, status: 200,

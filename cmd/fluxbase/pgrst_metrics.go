@@ -1,57 +1,74 @@
 package main
 
 import (
-	"github.com/prometheus/client_golang/prometheus"
+	"net/http"
 
-	"github.com/fluxbase/fluxbase/proxy/catalog"
-	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
-// pgrstMetrics reports what PostgREST does under its names, for the dashboards
-// that go by these. Counters begin anew with a configuration that needs a new
-// cache of tokens or catalogue.
-type pgrstMetrics struct{ *front }
+// pgrstCollector reports under PostgREST's names, for the dashboards that read them.
+type pgrstCollector struct{ front *front }
 
 var (
-	pgrstPoolTimeouts = pgrstDesc("db_pool_timeouts_total", "Transactions that got no connection in time.")
-	pgrstPoolIdle     = pgrstDesc("db_pool_available", "Connections of the pool that are not in use.")
-	pgrstPoolWaiting  = pgrstDesc("db_pool_waiting", "Requests that wait for a connection now.")
-	pgrstPoolMax      = pgrstDesc("db_pool_max", "Most connections of the pool.")
-	pgrstLoads        = pgrstDesc("schema_cache_loads_total", "Times that the catalogue of the database was loaded.", "status")
-	pgrstLoadSeconds  = pgrstDesc("schema_cache_query_time_seconds", "How long the last load of the catalogue took.")
-	pgrstJWTRequests  = pgrstDesc("jwt_cache_requests_total", "Tokens that the cache of verified ones was asked for.")
-	pgrstJWTHits      = pgrstDesc("jwt_cache_hits_total", "Tokens that were in the cache.")
-	pgrstJWTEvictions = pgrstDesc("jwt_cache_evictions_total", "Tokens that left the cache for others.")
+	pgrstTimeouts = prometheus.NewDesc("pgrst_db_pool_timeouts_total",
+		"Requests that got no connection in time.", nil, nil)
+	pgrstAvailable = prometheus.NewDesc("pgrst_db_pool_available",
+		"Connections that are open and idle.", nil, nil)
+	pgrstWaiting = prometheus.NewDesc("pgrst_db_pool_waiting",
+		"Requests that wait for a connection now.", nil, nil)
+	pgrstMax = prometheus.NewDesc("pgrst_db_pool_max",
+		"Connections that there may be.", nil, nil)
+	pgrstLoads = prometheus.NewDesc("pgrst_schema_cache_loads_total",
+		"Times that the schema was read from the database, by outcome.", []string{"status"}, nil)
+	pgrstLoadTime = prometheus.NewDesc("pgrst_schema_cache_query_time_seconds",
+		"How long reading the schema took the last time.", nil, nil)
+	pgrstLookups = prometheus.NewDesc("pgrst_jwt_cache_requests_total",
+		"Tokens that were looked for in the cache of verified ones.", nil, nil)
+	pgrstHits = prometheus.NewDesc("pgrst_jwt_cache_hits_total",
+		"Tokens that were in it.", nil, nil)
+	pgrstEvictions = prometheus.NewDesc("pgrst_jwt_cache_evictions_total",
+		"Tokens that made room for others.", nil, nil)
 )
 
-func pgrstDesc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("pgrst_"+name, help, labels, nil)
-}
-
 // Describe is part of prometheus.Collector.
-func (m pgrstMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
+func (c pgrstCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
 
 // Collect is part of prometheus.Collector.
-func (m pgrstMetrics) Collect(ch chan<- prometheus.Metric) {
-	send := func(kind prometheus.ValueType, desc *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(desc, kind, value, labels...)
-	}
+func (c pgrstCollector) Collect(ch chan<- prometheus.Metric) {
 	const counter, gauge = prometheus.CounterValue, prometheus.GaugeValue
-	pool := m.pools[requestPool].Stat()
-	send(counter, pgrstPoolTimeouts, float64(pool.GaveUp))
-	send(gauge, pgrstPoolIdle, float64(pool.Idle))
-	send(gauge, pgrstPoolWaiting, float64(pool.Waiting))
-	send(gauge, pgrstPoolMax, float64(pool.Max))
-
-	var loads catalog.Loads
-	var tokens token.CacheStats
-	if b := m.current.Load(); b != nil {
-		loads, tokens = b.store.Loads(), b.tokens.CacheStats()
+	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, kind, v, labels...)
 	}
-	send(counter, pgrstLoads, float64(loads.OK), "SUCCESS")
-	send(counter, pgrstLoads, float64(loads.Failed), "FAIL")
-	send(gauge, pgrstLoadSeconds, loads.Took.Seconds())
-	send(counter, pgrstJWTRequests, float64(tokens.Requests))
-	send(counter, pgrstJWTHits, float64(tokens.Hits))
-	send(counter, pgrstJWTEvictions, float64(tokens.Evictions))
+	var timeouts int64
+	var idle, most int32
+	var waiting int
+	for _, db := range c.front.pools {
+		st := db.Stat()
+		timeouts, idle, most, waiting = timeouts+st.GaveUp, idle+st.Idle, most+st.Max, waiting+st.Waiting
+	}
+	send(pgrstTimeouts, counter, float64(timeouts))
+	send(pgrstAvailable, gauge, float64(idle))
+	send(pgrstWaiting, gauge, float64(waiting))
+	send(pgrstMax, gauge, float64(most))
+	b := c.front.current.Load()
+	if b == nil {
+		return
+	}
+	loads := b.store.Stat()
+	send(pgrstLoads, counter, float64(loads.Loaded), "SUCCESS")
+	send(pgrstLoads, counter, float64(loads.Failed), "FAIL")
+	send(pgrstLoadTime, gauge, loads.Took.Seconds())
+	jwt := b.tokens.CacheStat()
+	send(pgrstLookups, counter, float64(jwt.Lookups))
+	send(pgrstHits, counter, float64(jwt.Hits))
+	send(pgrstEvictions, counter, float64(jwt.Evictions))
+}
+
+// plainText names the content type of metrics as PostgREST does, without a version.
+type plainText struct{ http.ResponseWriter }
+
+// Write is part of http.ResponseWriter.
+func (w plainText) Write(b []byte) (int, error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	return w.ResponseWriter.Write(b)
 }

@@ -39,7 +39,10 @@ type Relation struct {
 	// Inherited tells a table with tables that inherit from it: its keys do not
 	// hold for their rows, which a query of it shows too.
 	Inherited bool
-	Columns   []*Column
+	// Plain tells a table into which a row is put as it is, or not at all with an
+	// error: neither a trigger nor a rule can leave it out.
+	Plain   bool
+	Columns []*Column
 	// PrimaryKey holds the key's columns in the order of the columns; of a view,
 	// those of its one base table, if it shows them all.
 	PrimaryKey []string

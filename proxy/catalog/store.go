@@ -26,6 +26,8 @@ const (
 	// freshEvery spaces the look-ups that names without an entry ask for, so
 	// that a client who guesses names costs next to nothing.
 	freshEvery = 100 * time.Millisecond
+	// patience is how long who asks for a name that may be new waits for a look.
+	patience = 2 * time.Second
 	// loadTimeout is for one look at the database.
 	loadTimeout = 30 * time.Second
 )
@@ -37,8 +39,8 @@ type Store struct {
 	cfg     Config
 	log     *slog.Logger
 	current atomic.Pointer[Catalog]
-
-	loaded, failed, took atomic.Int64 // loads, and how long the last one took
+	// For metrics; took is that of the last load, as time.Duration.
+	loaded, failed, took atomic.Int64
 
 	checks sync.WaitGroup // under way, for Fresh
 
@@ -65,19 +67,19 @@ func NewStore(db Querier, cfg Config, reg prometheus.Registerer, log *slog.Logge
 	reg.MustRegister(loads("ok", &s.loaded), loads("failed", &s.failed), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fluxbase_catalog_load_seconds",
 		Help: "How long the last load of the catalogue took.",
-	}, func() float64 { return s.Loads().Took.Seconds() }))
+	}, func() float64 { return s.Stat().Took.Seconds() }))
 	return s
 }
 
-// Loads counts the loads of a catalogue.
-type Loads struct {
-	OK, Failed int64
-	Took       time.Duration // the last one that went well
+// Stat is how loading went so far.
+type Stat struct {
+	Loaded, Failed int64
+	Took           time.Duration // the last load that went well
 }
 
-// Loads tells how loading went so far.
-func (s *Store) Loads() Loads {
-	return Loads{OK: s.loaded.Load(), Failed: s.failed.Load(), Took: time.Duration(s.took.Load())}
+// Stat tells how loading went so far.
+func (s *Store) Stat() Stat {
+	return Stat{Loaded: s.loaded.Load(), Failed: s.failed.Load(), Took: time.Duration(s.took.Load())}
 }
 
 // Ready says whether there is a catalogue to serve with.
@@ -142,6 +144,9 @@ func (s *Store) Refresh(ctx context.Context) error {
 	}
 	began := time.Now()
 	c, err := Load(ctx, s.db, s.cfg)
+	if err == nil && s.Current() == nil {
+		err = c.complete(s.cfg)
+	}
 	if err != nil {
 		s.failed.Add(1)
 		return err
@@ -167,10 +172,14 @@ func (s *Store) readFingerprint(ctx context.Context) (string, error) {
 // Fresh gives a catalogue that was checked after the call began: for a name that
 // the current one does not hold, before anyone is told that it does not exist.
 // Calls share one check, and checks keep a distance, for which a call waits.
-// When the database can't be asked, it gives what stands.
+// When the database can't be asked, or has no connection free for patience, it
+// gives what stands.
 func (s *Store) Fresh(ctx context.Context) *Catalog {
+	late := time.NewTimer(patience)
+	defer late.Stop()
 	select {
 	case <-s.join():
+	case <-late.C:
 	case <-ctx.Done():
 	}
 	return s.Current()

@@ -58,6 +58,9 @@ type Tx struct {
 	Before []Statement
 	// Main is the statement whose first row is the answer.
 	Main Statement
+	// After, if it has SQL, runs behind Main, and its first row is the answer;
+	// of Main only the number of rows is kept.
+	After Statement
 	// Rollback undoes everything in the end (Prefer: tx=rollback); deferred
 	// constraints are checked first, so that their errors still surface.
 	Rollback bool
@@ -69,12 +72,12 @@ type Tx struct {
 	Check func(*Result) error
 }
 
-// Result is the first row of a Tx's main statement.
+// Result is the first row of a Tx's answering statement.
 type Result struct {
 	// Values are the columns in text format; nil is NULL. They are valid until
 	// Free is called. Values is nil when there was no row.
 	Values [][]byte
-	// RowsAffected is the count in the command tag.
+	// RowsAffected is the count in the command tag of Main.
 	RowsAffected int64
 
 	buf *[]byte

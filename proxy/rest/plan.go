@@ -15,6 +15,12 @@ type plan struct {
 	sql string
 	// params tells for $1, $2 … the index of a value, or one of those below.
 	params []int
+	// after is the statement behind it that gives the answer where counts is set:
+	// all that is known of the rows then is their number.
+	after  string
+	counts bool
+	// one tells a write of one row, no more and no fewer.
+	one bool
 	// explain estimates the number of rows, if that was asked for.
 	explain *explain
 	mode    pg.Mode
@@ -377,6 +383,7 @@ func (p *planner) finish(n *node, grouped bool) error {
 	}
 	n.expandStars(p, grouped)
 	for _, k := range n.kids {
+		k.cut = n.limit != nil
 		if err := p.finish(k, grouped || n.aggregates()); err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ type cache struct {
 }
 
 type shard struct {
-	hits, misses, evictions atomic.Uint64
+	lookups, hits, evictions atomic.Int64
 
 	mu      sync.RWMutex
 	entries map[tokenHash]*entry
@@ -54,6 +54,23 @@ func newCache(size int) *cache {
 	return c
 }
 
+// CacheStat is how the cache of verified tokens was used.
+type CacheStat struct{ Lookups, Hits, Evictions int64 }
+
+// CacheStat tells how the cache was used so far.
+func (v *Verifier) CacheStat() (st CacheStat) {
+	if v.cache == nil {
+		return st
+	}
+	for i := range v.cache.shards {
+		s := &v.cache.shards[i]
+		st.Lookups += s.lookups.Load()
+		st.Hits += s.hits.Load()
+		st.Evictions += s.evictions.Load()
+	}
+	return st
+}
+
 func (c *cache) shard(hash *tokenHash) *shard {
 	return &c.shards[int(hash[0])%len(c.shards)]
 }
@@ -67,8 +84,8 @@ func (c *cache) get(hash *tokenHash) *grant {
 	s.mu.RLock()
 	e := s.entries[*hash]
 	s.mu.RUnlock()
+	s.lookups.Add(1)
 	if e == nil {
-		s.misses.Add(1)
 		return nil
 	}
 	s.hits.Add(1)
@@ -115,6 +132,7 @@ func (s *shard) evict() {
 		}
 		e = e.newer
 	}
+	s.evictions.Add(1)
 	s.hand = e.newer
 	if e.older != nil {
 		e.older.newer = e.newer
@@ -127,23 +145,4 @@ func (s *shard) evict() {
 		s.newest = e.older
 	}
 	delete(s.entries, e.hash)
-	s.evictions.Add(1)
-}
-
-// CacheStats counts what became of the tokens that the cache was asked for.
-type CacheStats struct{ Requests, Hits, Evictions uint64 }
-
-// CacheStats tells how the cache of verified tokens was used; all 0 without one.
-func (v *Verifier) CacheStats() (st CacheStats) {
-	if v.cache == nil {
-		return st
-	}
-	for i := range v.cache.shards {
-		s := &v.cache.shards[i]
-		hits := s.hits.Load()
-		st.Hits += hits
-		st.Requests += hits + s.misses.Load()
-		st.Evictions += s.evictions.Load()
-	}
-	return st
 }

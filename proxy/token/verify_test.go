@@ -192,7 +192,7 @@ func TestTokenOfAnotherTimeIsRemembered(t *testing.T) {
 			wantError(t, got, err, "PGRST303", want, "")
 			v.keys = []key{}
 		}
-		if st := v.CacheStats(); st != (CacheStats{Requests: 2, Hits: 1}) {
+		if st := v.CacheStat(); st != (CacheStat{Lookups: 2, Hits: 1}) {
 			t.Errorf("%s: %+v", claims, st)
 		}
 		v.now = func() time.Time { return time.Unix(1700009001, 0) }
