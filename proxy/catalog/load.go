@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -48,6 +49,18 @@ func Parse(document []byte) (*Catalog, error) {
 		return nil, fmt.Errorf("read the catalogue: %w", err)
 	}
 	return w.catalog(), nil
+}
+
+// complete tells which of the exposed schemas the database lacks: a mistyped name
+// must not look like an empty schema.
+func (c *Catalog) complete(cfg Config) error {
+	var missing []error
+	for _, name := range cfg.Schemas {
+		if c.Schema(name) == nil {
+			missing = append(missing, fmt.Errorf("the database has no schema %q, which is to be exposed", name))
+		}
+	}
+	return errors.Join(missing...)
 }
 
 // Document asks Postgres for what Parse reads: all of a catalogue as JSON.

@@ -115,18 +115,27 @@ func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 	if len(tx.Settings) == 0 {
 		return
 	}
-	var b strings.Builder
 	more := make([][]byte, 0, 2*len(tx.Settings))
-	for i, st := range tx.Settings {
-		if i == 0 {
-			b.WriteString("select ")
-		} else {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "set_config($%d, $%d, true)", 2*i+1, 2*i+2)
+	for _, st := range tx.Settings {
 		more = append(more, bytesOf(st.Name), bytesOf(st.Value))
 	}
-	s.send(p, stmtKey{sql: b.String()}, more, stepDropped)
+	s.send(p, s.setMore(len(tx.Settings)), more, stepDropped)
+}
+
+// setMore is the statement that sets n further parameters.
+func (s *session) setMore(n int) stmtKey {
+	for i := len(s.more); i <= n; i++ {
+		var b strings.Builder
+		b.WriteString("select ")
+		for j := range i {
+			if j > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprintf(&b, "set_config($%d, $%d, true)", 2*j+1, 2*j+2)
+		}
+		s.more = append(s.more, b.String())
+	}
+	return stmtKey{sql: s.more[n]}
 }
 
 // rollback frees the connection from a transaction that failed under way. The

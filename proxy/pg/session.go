@@ -17,10 +17,12 @@ type session struct {
 	lru   *list.List // of *stmt, most recent first
 	next  uint64
 	// watcher cancels what runs when the context of whose turn it is ends.
-	watcher *ctxwatch.ContextWatcher
+	watcher   *ctxwatch.ContextWatcher
+	canceller *canceller
 	// Of the pipeline under way; kept to save the allocations.
 	steps    []step
 	settings [9][]byte
+	more     []string // by number of settings, the text of setMore
 }
 
 // stmtKey tells prepared statements apart. Under row level security a plan
@@ -58,7 +60,8 @@ const (
 const sessionKey = "fluxbase"
 
 func newSession(conn *pgconn.PgConn, max int) *session {
-	s := &session{conn: conn, max: max, watcher: ctxwatch.NewContextWatcher(&canceller{conn: conn})}
+	s := &session{conn: conn, max: max, canceller: &canceller{conn: conn}}
+	s.watcher = ctxwatch.NewContextWatcher(s.canceller)
 	s.forget()
 	return s
 }
@@ -141,14 +144,21 @@ func (s *session) took(tx *Tx, d time.Duration) {
 // All of them give columns, because after an error pgconn confuses the
 // descriptions of those that it skips.
 func (s *session) quick(tx *Tx) bool {
-	if tx.Mode != ReadOnly || tx.named() || len(tx.Settings) > 0 || len(tx.Before) > 0 {
+	if tx.Mode != ReadOnly || tx.named() || len(tx.Before) > 0 {
 		return false
 	}
 	e, ok := s.named[tx.key(&tx.Main)]
 	if !ok {
 		return false
 	}
+	if _, ok := s.named[stmtKey{sql: become}]; !ok {
+		return false
+	}
+	if n := len(tx.Settings); n > 0 {
+		if _, ok := s.named[s.setMore(n)]; !ok {
+			return false
+		}
+	}
 	st := e.Value.(*stmt)
-	_, settled := s.named[stmtKey{sql: become}]
-	return settled && st.took > 0 && st.took < quick && st.desc != nil && len(st.desc.Fields) > 0
+	return st.took > 0 && st.took < quick && st.desc != nil && len(st.desc.Fields) > 0
 }

@@ -72,12 +72,12 @@ func (p *planner) answer(q *query.SQL, pl *plan, count string) {
 }
 
 // rowsAs aggregates the rows called rowName into a body.
-func rowsAs(m media) string {
-	switch m {
+func (p *planner) rowsAs() string {
+	switch p.media {
 	case mediaSingle:
-		return "coalesce(json_agg(" + rowName + ")->0, 'null')"
+		return "coalesce(" + p.first(rowName) + ", 'null')"
 	case mediaSingleStripped:
-		return "coalesce(json_strip_nulls(json_agg(" + rowName + ")->0), 'null')"
+		return "coalesce(json_strip_nulls(" + p.first(rowName) + "), 'null')"
 	case mediaArrayStripped:
 		return "coalesce(json_strip_nulls(json_agg(" + rowName + ")), '[]')"
 	case mediaGeoJSON:
@@ -90,6 +90,15 @@ func rowsAs(m media) string {
 			` || E'\n' || coalesce(string_agg(substring(` + line + ", 2, length(" + line + `) - 2), E'\n'), '')`
 	}
 	return "coalesce(json_agg(" + rowName + "), '[]')"
+}
+
+// first is the first of the values as JSON. What PostgREST writes, and shows in a
+// plan, is the same but for a parser that goes over the value again.
+func (p *planner) first(value string) string {
+	if p.format != nil {
+		return "json_agg(" + value + ")->0"
+	}
+	return "(array_agg(to_json(" + value + ")))[1]"
 }
 
 // total adds the number of all rows, if it was asked for: the page's own number

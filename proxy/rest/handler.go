@@ -227,6 +227,7 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if check := checkOf(r, pl); check != nil && pl.mode == readWrite {
 		tx.Check = check
 	}
+	logSQL(w, tx)
 	raw, err := db.Do(hr.Context(), tx)
 	if err != nil {
 		return nil, h.databaseError(err, caller)
@@ -243,7 +244,7 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 		}
 	}
 	if pl.explain != nil && r.needsEstimate(res) {
-		n, err := h.estimate(hr.Context(), db, tx, r, pl)
+		n, err := h.estimate(hr.Context(), w, db, tx, r, pl)
 		if err != nil {
 			raw.Free()
 			return nil, h.databaseError(err, caller)
@@ -251,6 +252,17 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 		res.total = max(res.total, n)
 	}
 	return res, nil
+}
+
+// logSQL keeps the statements of tx for the access log, if it wants them.
+func logSQL(w *web.Response, tx *pg.Tx) {
+	if !w.LogSQL {
+		return
+	}
+	for _, st := range tx.Before {
+		w.SQL = append(w.SQL, st.SQL)
+	}
+	w.SQL = append(w.SQL, tx.Main.SQL)
 }
 
 // database is the pool that runs requests of caller.
@@ -402,10 +414,11 @@ func (r *request) needsEstimate(res *result) bool {
 }
 
 // estimate asks the planner for the number of rows.
-func (h *Handler) estimate(ctx context.Context, db *pg.DB, tx *pg.Tx, r *request, pl *plan) (int64, error) {
+func (h *Handler) estimate(ctx context.Context, w *web.Response, db *pg.DB, tx *pg.Tx, r *request, pl *plan) (int64, error) {
 	t := *tx
 	t.Check, t.Rollback = nil, false
 	t.Main = pg.Statement{SQL: pl.explain.sql, Args: r.bind(pl.explain.params), Version: tx.Main.Version}
+	logSQL(w, &t)
 	raw, err := db.Do(ctx, &t)
 	if err != nil {
 		return 0, err

@@ -92,9 +92,9 @@ func (p *planner) bodyOf(pl *plan, ret *catalog.Return) string {
 	case p.handler != nil:
 		return p.handled(pl, ret)
 	case ret != nil:
-		return callBody(p.media, ret)
+		return p.callBody(ret)
 	}
-	return rowsAs(p.media)
+	return p.rowsAs()
 }
 
 // handled is what the database's own handler makes: an aggregate over rows or,

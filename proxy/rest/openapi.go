@@ -140,6 +140,7 @@ func (h *Handler) readAccess(w *web.Response, hr *http.Request, r *request, cat 
 	if follow {
 		tx.Main.SQL, tx.Main.Args = accessSQL, [][]byte{[]byte(r.schema)}
 	}
+	logSQL(w, tx)
 	raw, err := h.database(caller).Do(hr.Context(), tx)
 	if err != nil {
 		return h.databaseError(err, caller)

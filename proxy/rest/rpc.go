@@ -299,22 +299,34 @@ func b2i(b bool) int {
 
 // callBody aggregates what a function gave: an object for one row, a value for
 // a scalar, an array for sets.
-func callBody(m media, ret *catalog.Return) string {
+func (p *planner) callBody(ret *catalog.Return) string {
+	m := p.media
 	row := rowName
 	if !ret.Composite {
 		row += "." + scalarName
 	}
 	if m == mediaCSV || m == mediaGeoJSON || ret.Set && ret.Composite {
-		return rowsAs(m)
+		return p.rowsAs()
 	}
 	value, empty := "json_agg("+row+")", "[]"
-	if !ret.Set || m.single() {
-		value, empty = value+"->0", "null"
+	switch {
+	case p.callsOnce(ret):
+		value, empty = "to_json("+row+")", "null"
+	case !ret.Set || m.single():
+		value, empty = p.first(row), "null"
 	}
 	if m == mediaSingleStripped || m == mediaArrayStripped {
 		value = "json_strip_nulls(" + value + ")"
 	}
 	return "coalesce(" + value + ", '" + empty + "')"
+}
+
+// callsOnce tells a call that gives exactly one row, which needs no aggregate: an
+// array in the body may be empty, and conditions may leave the row out.
+func (p *planner) callsOnce(ret *catalog.Return) bool {
+	n := p.root
+	return !ret.Set && !p.r.shape.array && !p.r.shape.other && p.format == nil &&
+		len(n.where) == 0 && len(n.kids) == 0 && n.limit == nil && n.offset == nil
 }
 
 func ambiguousFunction(list []*catalog.Function) *web.Error {

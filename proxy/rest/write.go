@@ -130,7 +130,7 @@ func (p *planner) writeAnswer(q *query.SQL, pl *plan, rel *catalog.Relation) {
 		q.Add(") as ", rowName)
 		return
 	case returning == returnHeaders && p.r.method == http.MethodPost && len(rel.PrimaryKey) > 0:
-		q.Add("case when count(*) = 1 then json_agg(", rowName, ")->0 end, count(*)", gucs)
+		q.Add("case when count(*) = 1 then ", p.first(rowName), " end, count(*)", gucs)
 	default:
 		q.Add("null, count(*)", gucs)
 	}

@@ -23,6 +23,8 @@ type cache struct {
 }
 
 type shard struct {
+	lookups, hits, evictions atomic.Int64
+
 	mu      sync.RWMutex
 	entries map[tokenHash]*entry
 	limit   int
@@ -49,6 +51,20 @@ func newCache(size int) *cache {
 	return c
 }
 
+// CacheStat is how the cache of verified tokens was used.
+type CacheStat struct{ Lookups, Hits, Evictions int64 }
+
+// CacheStat tells how the cache was used so far.
+func (v *Verifier) CacheStat() (st CacheStat) {
+	for i := range v.cache.shards {
+		s := &v.cache.shards[i]
+		st.Lookups += s.lookups.Load()
+		st.Hits += s.hits.Load()
+		st.Evictions += s.evictions.Load()
+	}
+	return st
+}
+
 func (c *cache) shard(hash *tokenHash) *shard {
 	return &c.shards[int(hash[0])%len(c.shards)]
 }
@@ -59,9 +75,11 @@ func (c *cache) get(hash *tokenHash) *grant {
 	s.mu.RLock()
 	e := s.entries[*hash]
 	s.mu.RUnlock()
+	s.lookups.Add(1)
 	if e == nil {
 		return nil
 	}
+	s.hits.Add(1)
 	if !e.visited.Load() { // a store to a shared line costs the other cores
 		e.visited.Store(true)
 	}
@@ -102,6 +120,7 @@ func (s *shard) evict() {
 		}
 		e = e.newer
 	}
+	s.evictions.Add(1)
 	s.hand = e.newer
 	if e.older != nil {
 		e.older.newer = e.newer

@@ -18,7 +18,7 @@ const (
 
 // Config says which tokens are trusted.
 type Config struct {
-	Secret         string `envconfig:"FLUXBASE_JWT_SECRET" secret:"true" pgrst:"jwt-secret" desc:"What JWTs are verified with: a text of at least 32 bytes (HS256), a JWK or JWKS as JSON (HS, RS, PS, ES, EdDSA), or @path of a file that holds one of these. Empty: no token is accepted, only anonymous requests are."`
+	Secret         string `envconfig:"FLUXBASE_JWT_SECRET" secret:"true" pgrst:"jwt-secret" file:"true" desc:"What JWTs are verified with: a text of at least 32 bytes (HS256), a JWK or JWKS as JSON (HS, RS, PS, ES, EdDSA), or @path of a file that holds one of these. Empty: no token is accepted, only anonymous requests are."`
 	SecretIsBase64 bool   `envconfig:"FLUXBASE_JWT_SECRET_IS_BASE64" default:"false" pgrst:"jwt-secret-is-base64,secret-is-base64" desc:"The secret is base64 (standard or URL alphabet) and decoded first. Off, because most secrets are plain text."`
 	Aud            string `envconfig:"FLUXBASE_JWT_AUD" pgrst:"jwt-aud" desc:"The audience that a token's aud claim must name, a text or a URI. Empty: any; a token without aud always passes, because many issuers send none."`
 	RoleClaim      string `envconfig:"FLUXBASE_JWT_ROLE_CLAIM" default:"role" pgrst:"jwt-role-claim-key,role-claim-key" desc:"Where in the claims the database role is: a name, or a path such as $.app.roles[0], .realm_access.roles[?(@ == \"editor\")] or $['https://example.com/role']. role, because that is where Supabase and PostgREST look."`
