@@ -58,7 +58,7 @@ const serviceRole = "service_role"
 func New(cfg Config, deps Deps) (*Handler, error) {
 	h := &Handler{
 		cfg: cfg, deps: deps,
-		plans: newPlanCache(cfg.PlanCacheEntries, deps.Registerer),
+		plans: newPlanCache(cfg.PlanCacheEntries, maxPlanBytes, deps.Registerer),
 		base:  strings.TrimSuffix(cfg.Prefix, "/") + "/",
 		paths: make(map[string]string, len(cfg.Schemas)),
 	}

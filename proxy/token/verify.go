@@ -49,7 +49,7 @@ func New(c Config) (*Verifier, error) {
 		rolePath:  path,
 		anonRole:  c.AnonRole,
 		anonymous: pg.Caller{Role: c.AnonRole, Claims: `{"role":` + string(quote(c.AnonRole)) + `}`},
-		cache:     newCache(size),
+		cache:     newCache(size, maxCacheBytes),
 		now:       time.Now,
 	}, nil
 }

@@ -216,7 +216,7 @@ func BenchmarkVerifyMiss(b *testing.B) {
 			token := signWith(b, bb.alg, bb.key, nil, `{"role":"authenticated","exp":1700003600,"email":"ada@example.com"}`)
 			b.ReportAllocs()
 			for b.Loop() {
-				v.cache = newCache(1)
+				v.cache = newCache(1, maxCacheBytes)
 				if _, err := v.Verify(token); err != nil {
 					b.Fatal(err)
 				}
