@@ -190,7 +190,7 @@ func TestRestSpecWrites(t *testing.T) {
 
 func TestRestSpecFunctions(t *testing.T) {
 	t.Parallel()
-	s := newRest(t, specFixture, func(c *restConfig) { c.MaxRows = 3 })
+	s := newRest(t, specFixture, func(c *restConfig) { c.MaxRows = new(int64(3)) })
 	const form = "Content-Type: application/x-www-form-urlencoded"
 	s.run(t, []restCase{
 		{name: "no variadic", path: "/rpc/variadic_param", status: 200, wantText: `[]`},

@@ -115,8 +115,8 @@ func (p *planner) total(q *query.SQL, pl *plan, page string, count func(*query.S
 	}
 	q.Add(", (select count(*) from (")
 	count(q)
-	if p.r.prefs.count == countEstimated && p.cfg.MaxRows > 0 && !p.r.rpc {
-		q.Add(" limit ", strconv.FormatInt(p.cfg.MaxRows+1, 10))
+	if p.r.prefs.count == countEstimated && p.cfg.MaxRows != nil && !p.r.rpc {
+		q.Add(" limit ", strconv.FormatInt(*p.cfg.MaxRows+1, 10))
 	}
 	q.Add(") as _fx_count)")
 }
@@ -274,7 +274,7 @@ func (p *planner) constLimit(param int) (rows string, ok bool) {
 	case limitParam:
 		return strconv.FormatInt(p.r.rows.limit, 10), p.r.rows.limit <= maxConstLimit
 	case maxRowsParam:
-		return strconv.FormatInt(p.cfg.MaxRows, 10), true
+		return strconv.FormatInt(*p.cfg.MaxRows, 10), true
 	}
 	rows = p.r.values[param]
 	return rows, isConstLimit(rows)

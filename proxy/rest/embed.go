@@ -28,7 +28,7 @@ func (p *planner) embed(parent *node, it *query.Item) (*node, error) {
 	depth := "_" + strconv.Itoa(k.depth)
 	k.alias = link.Target.Name + depth
 	k.outer = link.Origin.Name + "_" + k.label + depth
-	if p.cfg.MaxRows > 0 && (p.r.rpc || p.r.reads()) {
+	if p.cfg.MaxRows != nil && (p.r.rpc || p.r.reads()) {
 		limit := maxRowsParam
 		k.limit = &limit
 	}

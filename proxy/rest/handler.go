@@ -397,7 +397,7 @@ func number(b []byte) int64 {
 // needsEstimate tells whether the planner's guess counts: always if it was asked
 // for, else where the exact count was stopped.
 func (r *request) needsEstimate(res *result) bool {
-	return r.prefs.count == countPlanned || r.cfg.MaxRows == 0 || res.total > r.cfg.MaxRows
+	return r.prefs.count == countPlanned || r.cfg.MaxRows == nil || res.total > *r.cfg.MaxRows
 }
 
 // estimate asks the planner for the number of rows.

@@ -230,7 +230,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "rpc/add", "a=1&b=eq.2", "", "", "")
 	f.Add("POST", "rpc/total", "select=x", "count=exact", "", `{"ns":[1]}`)
 	c := storedCatalog(f)
-	cfg := testConfig(f, func(c *Config) { c.AggregatesEnabled, c.MaxRows = true, 100 })
+	cfg := testConfig(f, func(c *Config) { c.AggregatesEnabled, c.MaxRows = true, new(int64(100)) })
 	var statements sync.Map
 	f.Fuzz(func(t *testing.T, method, path, query, prefer, accepted, body string) {
 		hr := newHTTP("GET", "/x", body, "Prefer: "+prefer, "Accept: "+accepted)

@@ -47,8 +47,8 @@ func (r *request) scanRange(p *param) error {
 		return outOfRange(strings.TrimSpace(p.value))
 	}
 	if p.embedded() {
-		if max := r.cfg.MaxRows; p.kind == paramLimit && max > 0 && n > max {
-			n = max
+		if max := r.cfg.MaxRows; p.kind == paramLimit && max != nil && n > *max {
+			n = *max
 		}
 		p.slot = r.addValue(strconv.FormatInt(n, 10))
 		return nil
@@ -87,8 +87,8 @@ func (r *request) narrowRows(h http.Header) error {
 	if r.method == http.MethodPut && r.rows != allRows {
 		return errPutLimit
 	}
-	if max := r.cfg.MaxRows; max > 0 && (r.rpc || r.reads()) && (r.rows.limit < 0 || r.rows.limit > max) {
-		r.rows.limit = max
+	if max := r.cfg.MaxRows; max != nil && (r.rpc || r.reads()) && (r.rows.limit < 0 || r.rows.limit > *max) {
+		r.rows.limit = *max
 	}
 	return nil
 }
