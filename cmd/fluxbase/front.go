@@ -88,6 +88,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	}
 	old := f.current.Load()
 	b := &back{Config: set.Rest, tokens: tokens, handlerReg: prometheus.NewRegistry()}
+	b.handlerReg.MustRegister(tokens)
 	keep := old != nil && reflect.DeepEqual(old.Catalog(), b.Catalog())
 	if keep {
 		b.store, b.stop, b.storeReg = old.store, old.stop, old.storeReg

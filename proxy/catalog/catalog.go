@@ -52,6 +52,8 @@ type Relation struct {
 
 	oid    uint32
 	byName map[string]*Column
+	// hidden tells that a junction which is not exposed links it to another.
+	hidden bool
 }
 
 // Column is a column of a relation.

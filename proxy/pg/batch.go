@@ -33,7 +33,7 @@ const quick = 10 * time.Millisecond
 
 // lead sends tx, and behind it what waits and fits.
 func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
-	b := &batch{db: db, conn: conn, s: conn.Conn().PgConn().CustomData()[sessionKey].(*session)}
+	b := &batch{db: db, conn: conn, s: sessionOf(conn.Conn())}
 	// Whose turn it is watches its own context.
 	b.p = b.s.conn.StartPipeline(context.Background())
 	b.s.canceller.used = false

@@ -19,6 +19,9 @@ type Statement struct {
 	// Args holds one value for each parameter; nil is NULL. Postgres infers the
 	// types, as it does for a literal in quotes.
 	Args [][]byte
+	// Formats are those of the result's columns, as in a Bind message: 0 is text,
+	// 1 binary; nil is text for all.
+	Formats []int16
 	// Version is the catalogue's version under which SQL was planned. A prepared
 	// statement of another version is never used again, because the types that
 	// Postgres inferred for its parameters may be out of date.

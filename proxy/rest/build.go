@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
@@ -53,7 +54,7 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 	}
 	p.explain(pl)
 	pl.sql, pl.params = q.String(), q.Params
-	p.explained(pl)
+	p.complete(pl)
 	return pl, nil
 }
 
@@ -62,7 +63,7 @@ func (p *planner) csv() bool { return p.media == mediaCSV && p.r.method != "HEAD
 // answer writes the columns that every statement gives: body, number of rows,
 // and what functions said of headers and status.
 func (p *planner) answer(q *query.SQL, pl *plan, count string) {
-	p.planColumns(q)
+	p.planColumns(q, count)
 	if p.r.method == "HEAD" {
 		q.Add("''")
 	} else {
@@ -321,7 +322,7 @@ func (p *planner) list(q *query.SQL, n *node) (group []int) {
 		case !k.empty():
 			next()
 			p.embedValue(q, k)
-			if grouping {
+			if grouping || n.grouped && n.hoists() {
 				q.Add("::jsonb") // json can't be grouped by
 			}
 			q.Add(" as ").Ident(k.label)
@@ -349,11 +350,22 @@ func (n *node) empty() bool {
 
 // lateral tells embeds that are joined. The others are subqueries of the select
 // list: Postgres leaves them out for rows that a limit cuts off, but runs them
-// row by row, where a join of one row is planned for all. One row is sure only
-// for a table's key; a view may repeat it, and so may heirs.
+// row by row, where a join of one row is planned for all.
 func (n *node) lateral() bool {
-	return n.inner || n.joined || n.spread || n.link.ToOne() && !n.empty() &&
-		(!n.cut || n.link.Function != nil || n.link.Target.IsView() || n.link.Target.Inherited)
+	return n.inner || n.joined || n.spread || !n.empty() && (n.repeats() || n.link.ToOne() && !n.cut)
+}
+
+// repeats tells a to-one embed that may have more than one row after all. One is
+// sure only for a table's key; a view may repeat it, and so may heirs, functions
+// and what is joined within.
+func (n *node) repeats() bool {
+	if !n.link.ToOne() {
+		return false
+	}
+	return n.link.Function != nil || n.link.Target.IsView() || n.link.Target.Inherited ||
+		slices.ContainsFunc(n.kids, func(k *node) bool {
+			return k.repeats() && (k.inner || k.joined || k.spread || !k.empty())
+		})
 }
 
 func (p *planner) embedValue(q *query.SQL, k *node) {

@@ -2,10 +2,8 @@ package rest
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -58,7 +56,7 @@ const serviceRole = "service_role"
 func New(cfg Config, deps Deps) (*Handler, error) {
 	h := &Handler{
 		cfg: cfg, deps: deps,
-		plans: newPlanCache(cfg.PlanCacheEntries, deps.Registerer),
+		plans: newPlanCache(cfg.PlanCacheEntries, maxPlanBytes, deps.Registerer),
 		base:  strings.TrimSuffix(cfg.Prefix, "/") + "/",
 		paths: make(map[string]string, len(cfg.Schemas)),
 	}
@@ -232,11 +230,7 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if err != nil {
 		return nil, h.databaseError(err, caller)
 	}
-	res, err := readResult(raw, pl)
-	if err != nil {
-		raw.Free()
-		return nil, err
-	}
+	res := readResult(raw, pl)
 	if check := checkOf(r, pl); check != nil && pl.mode == readOnly {
 		if err := check(raw); err != nil {
 			raw.Free()
@@ -290,7 +284,7 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 		Headers: headersJSON(hr.Header), Cookies: cookiesJSON(hr),
 		RequestID: w.ID,
 		Before:    h.before,
-		Main:      pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Version: cat.Version},
+		Main:      pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Formats: pl.formats, Version: cat.Version},
 		After:     pg.Statement{SQL: pl.after},
 		Lines:     pl.media == mediaPlan,
 		Rollback:  r.prefs.tx == txRollback || h.cfg.rollsBack() && r.prefs.tx != txCommit,
@@ -365,13 +359,13 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 	}
 }
 
-func readResult(raw *pg.Result, pl *plan) (*result, error) {
+func readResult(raw *pg.Result, pl *plan) *result {
 	v := raw.Values
 	switch {
 	case pl.media == mediaPlan:
-		return &result{raw: raw, body: v[0]}, nil
+		return &result{raw: raw, body: v[0]}
 	case v == nil: // a trigger as young as this request left out the one row
-		return &result{raw: raw, total: -1}, nil
+		return &result{raw: raw, total: -1}
 	}
 	res := &result{
 		raw: raw, body: v[bodyColumn], headers: v[headersColumn], status: v[statusColumn],
@@ -383,14 +377,7 @@ func readResult(raw *pg.Result, pl *plan) (*result, error) {
 	if pl.inserted > 0 {
 		res.inserted = number(v[pl.inserted])
 	}
-	if pl.hex {
-		n, err := hex.Decode(res.body, res.body)
-		if err != nil {
-			return nil, fmt.Errorf("read the body's bytes: %w", err)
-		}
-		res.body = res.body[:n]
-	}
-	return res, nil
+	return res
 }
 
 // rows is how many rows the answer has, or were written.

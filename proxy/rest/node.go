@@ -27,8 +27,10 @@ type node struct {
 	// joined tells that the parent's conditions or order need it as a join.
 	joined bool
 	// cut tells that a limit cuts the parent's rows off.
-	cut   bool
-	depth int
+	cut bool
+	// grouped tells that a parent groups by the columns that this spread gives it.
+	grouped bool
+	depth   int
 }
 
 // source is where a node's rows come from.

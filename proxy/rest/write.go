@@ -57,7 +57,7 @@ func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 		pl.sql = "with " + sourceName + " as (" + q.String()
 	}
 	pl.params = q.Params
-	p.explained(pl)
+	p.complete(pl)
 	return pl, nil
 }
 
@@ -122,7 +122,7 @@ func (p *planner) writeAnswer(q *query.SQL, pl *plan, rel *catalog.Relation) {
 	switch {
 	case returning == returnRepresentation:
 		p.selectWritten(rel, func(q *query.SQL) { q.Add(sourceName, " as ").Ident(rel.Name) })
-		p.planColumns(q, "null, ")
+		p.planColumns(q, "count(*)", "null, ")
 		q.Add(p.bodyOf(pl, nil), ", count(*)", gucs)
 		p.inserted(q, pl)
 		q.Add(" from (")
@@ -220,10 +220,22 @@ func (p *planner) body(q *query.SQL, cols []*catalog.Column, oneRow bool) {
 		}
 		q.Add(" from ")
 	}
+	if defaults && rows != "" {
+		q.Add("(select jsonb_agg(")
+		p.defaults(q, cols)
+		q.Add(" || elem) as _fx_objects from jsonb_array_elements(")
+		p.bodyParam(q, kind)
+		q.Add(") as elem) as _fx_defaults, ")
+	}
 	q.Add(kind, "_to_record", rows, "(")
-	if defaults {
-		p.withDefaults(q, cols, rows != "")
-	} else {
+	switch {
+	case defaults && rows != "":
+		q.Add("_fx_objects")
+	case defaults:
+		p.defaults(q, cols)
+		q.Add(" || ")
+		p.bodyParam(q, kind)
+	default:
 		p.bodyParam(q, kind)
 	}
 	q.Add(") as _fx_body(")
@@ -257,34 +269,21 @@ func (p *planner) bodyParam(q *query.SQL, kind string) {
 	q.Param(bodyParam).Add("::", kind)
 }
 
-// withDefaults lays each object over one with the columns' defaults.
-func (p *planner) withDefaults(q *query.SQL, cols []*catalog.Column, rows bool) {
-	object := func() {
-		q.Add("jsonb_build_object(")
-		first := true
-		for _, c := range cols {
-			if c.Default == "" {
-				continue
-			}
-			if !first {
-				q.Add(", ")
-			}
-			first = false
-			q.Add(query.Literal(c.Name), ", ", c.Default)
+// defaults writes an object with the columns' defaults, for objects to be laid over.
+func (p *planner) defaults(q *query.SQL, cols []*catalog.Column) {
+	q.Add("jsonb_build_object(")
+	first := true
+	for _, c := range cols {
+		if c.Default == "" {
+			continue
 		}
-		q.Add(")")
+		if !first {
+			q.Add(", ")
+		}
+		first = false
+		q.Add(query.Literal(c.Name), ", ", c.Default)
 	}
-	if !rows {
-		object()
-		q.Add(" || ")
-		p.bodyParam(q, "jsonb")
-		return
-	}
-	q.Add("(select jsonb_agg(")
-	object()
-	q.Add(" || o) from jsonb_array_elements(")
-	p.bodyParam(q, "jsonb")
-	q.Add(") as o)")
+	q.Add(")")
 }
 
 func (p *planner) insert(q *query.SQL, rel *catalog.Relation) error {

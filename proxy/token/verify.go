@@ -45,7 +45,7 @@ func New(c Config) (*Verifier, error) {
 		rolePath:  path,
 		anonRole:  c.AnonRole,
 		anonymous: pg.Caller{Role: c.AnonRole, Claims: `{"role":` + string(quote(c.AnonRole)) + `}`},
-		cache:     newCache(c.CacheSize),
+		cache:     newCache(c.CacheSize, maxCacheBytes),
 		now:       time.Now,
 	}, nil
 }

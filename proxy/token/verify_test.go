@@ -192,7 +192,7 @@ func TestTokenOfAnotherTimeIsRemembered(t *testing.T) {
 			wantError(t, got, err, "PGRST303", want, "")
 			v.keys = []key{}
 		}
-		if st := v.CacheStat(); st != (CacheStat{Lookups: 2, Hits: 1}) {
+		if st := v.CacheStat(); st.Hits != 1 || st.Misses != 1 {
 			t.Errorf("%s: %+v", claims, st)
 		}
 		v.now = func() time.Time { return time.Unix(1700009001, 0) }
@@ -260,7 +260,7 @@ func BenchmarkVerifyMiss(b *testing.B) {
 			token := signWith(b, bb.alg, bb.key, nil, `{"role":"authenticated","exp":1700003600,"email":"ada@example.com"}`)
 			b.ReportAllocs()
 			for b.Loop() {
-				v.cache = newCache(1)
+				v.cache = newCache(1, maxCacheBytes)
 				if _, err := v.Verify(token); err != nil {
 					b.Fatal(err)
 				}
