@@ -76,6 +76,13 @@ create table public.car_models (name text, year int, brand text references publi
   partition by list (year);
 create table public.car_models_2021 partition of public.car_models for values in (2021);
 create table public.car_models_2022 partition of public.car_models for values in (2022);
+create table public.shelves (shelf int primary key);
+create table public.boxes (box int primary key, shelf int references public.shelves);
+create view public.places as select s.shelf, b.box from public.boxes as b left join public.shelves as s using (shelf);
+create function public.tg_places__put() returns trigger language plpgsql as $$
+begin insert into public.boxes values (NEW.box, NEW.shelf); return NEW; end $$;
+create trigger put instead of insert on public.places for each row execute function public.tg_places__put();
+insert into public.shelves values (7);
 insert into public.car_brands values ('DMC'), ('Ferrari');
 insert into public.car_models values ('DeLorean', 2021, 'DMC'), ('Roma', 2022, 'Ferrari');
 grant all on all tables in schema public to anon, authenticated, service_role;
@@ -164,6 +171,8 @@ func TestRestSpecWrites(t *testing.T) {
 		{name: "a type that is none of ours", method: "POST", path: "/projects", body: "x", header: []string{"Content-Type: application/what; v=1"}, status: 400, want: `{"code":"PGRST102","message":"Content-Type not acceptable: application/what; v=1"}`},
 		{name: "parameters of json do not matter", method: "POST", path: "/rpc/add", body: `{"a":1}`, header: []string{"Content-Type: application/json; $$ ignored $$"}, status: 200, wantText: "11"},
 		{name: "into a partitioned table", method: "POST", path: "/car_models", body: `{"name":"Enzo","year":2021}`, header: []string{"Prefer: return=headers-only"}, status: 201, wantHeader: []string{"Location: /rest/v1/car_models?name=eq.Enzo&year=eq.2021"}},
+		{name: "a view of two tables has the keys of both", method: "POST", path: "/places", body: `{"box":1,"shelf":7}`, header: []string{"Prefer: return=headers-only"}, status: 201, wantHeader: []string{"Location: /rest/v1/places?shelf=eq.7&box=eq.1"}},
+		{name: "one of which may be null", method: "POST", path: "/places", body: `{"box":2}`, header: []string{"Prefer: return=headers-only"}, status: 201, wantHeader: []string{"Location: /rest/v1/places?shelf=is.null&box=eq.2"}},
 		{name: "merged in a partitioned table", method: "POST", path: "/car_models?select=name,brand", body: `[{"name":"Roma","year":2022,"brand":null},{"name":"F8","year":2022,"brand":"Ferrari"}]`, header: []string{full, "Prefer: resolution=merge-duplicates"}, status: 201, want: `[{"name":"Roma","brand":null},{"name":"F8","brand":"Ferrari"}]`},
 		{name: "blank columns", method: "POST", path: "/projects?columns=", body: `[{"id":204}]`, status: 400, want: `{"code":"PGRST100","message":"\"failed to parse columns parameter ()\" (line 1, column 1)","details":"unexpected end of input expecting field name (* or [a..z0..9_$])"}`},
 		{name: "rows that are no objects, beside columns", method: "POST", path: "/projects?columns=id,name", body: `[{"id":204}, 333, "asdf"]`, status: 400},

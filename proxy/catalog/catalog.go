@@ -44,7 +44,7 @@ type Relation struct {
 	Plain   bool
 	Columns []*Column
 	// PrimaryKey holds the key's columns in the order of the columns; of a view,
-	// those of its one base table, if it shows them all.
+	// the columns of each key of its tables that it shows whole.
 	PrimaryKey []string
 	// Links leads to the relations of the same schema that this one belongs
 	// together with, by their name; a computed one by its function's.

@@ -120,13 +120,15 @@ func (l *linker) link() {
 	}
 }
 
+// primaryKey adds a key to those of the relations that show it: the rows of a
+// view of several tables need the keys of all.
 func (l *linker) primaryKey(k wireKey) {
 	for _, e := range l.shows[k.Relation] {
 		ways := e.columns(k.Columns)
-		if len(ways) == 0 || len(e.relation.PrimaryKey) > 0 && e.relation.oid != k.Relation {
+		if len(ways) == 0 {
 			continue
 		}
-		names := ways[0]
+		names := append(e.relation.PrimaryKey, ways[0]...)
 		slices.SortFunc(names, func(a, b string) int {
 			return int(e.relation.byName[a].Position) - int(e.relation.byName[b].Position)
 		})

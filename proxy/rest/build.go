@@ -322,8 +322,9 @@ func (p *planner) list(q *query.SQL, n *node) (group []int) {
 		case !k.empty():
 			next()
 			p.embedValue(q, k)
-			if grouping || n.grouped && n.hoists() {
-				q.Add("::jsonb") // json can't be grouped by
+			// json can't be grouped by; where embeds become text, clients expect jsonb's.
+			if grouping || n.grouped && n.hoists() || p.handler != nil || p.csv() {
+				q.Add("::jsonb")
 			}
 			q.Add(" as ").Ident(k.label)
 			add(query.NoAggregate)

@@ -122,6 +122,10 @@ func (p *planner) handled(pl *plan, ret *catalog.Return) string {
 		// PostgREST reads a body in the binary format, which has a version byte;
 		// its clients may know.
 		value = "chr(1) || " + value + "::text"
+	case "xml":
+		if h.Name == "" && !direct {
+			value = "format('%s', " + value + ")" // a cast keeps the line break before the first element, output drops it
+		}
 	default:
 		if h.Name == "" && !direct {
 			value += "::text"

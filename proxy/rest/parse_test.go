@@ -121,6 +121,9 @@ func TestNearest(t *testing.T) {
 			t.Errorf("nearest to %s is %q, want %q", in, got, want)
 		}
 	}
+	if near, _ := nearest("(a, b, smthelse)", []string{"(x)", "(a, b)"}, 0.33); near != "(a, b)" {
+		t.Errorf("nearest form is %q", near)
+	}
 	if near, score := nearest("films", names, 0.75); near != "films" || score != 1 {
 		t.Errorf("%s %f", near, score)
 	}

@@ -48,8 +48,8 @@ type entry struct {
 	newer, older *entry
 }
 
-// newCache makes a cache of at most size entries and bytes in all. One of no
-// entries is nil.
+// newCache makes a cache of at most size entries and bytes in all. One of none is
+// nil.
 func newCache(size, bytes int) *cache {
 	if size <= 0 {
 		return nil
