@@ -140,6 +140,10 @@ func loadSettings(f flags, database map[string]string) (*settings, error) {
 	if f.restPrefix != "" {
 		s.Rest.Prefix = f.restPrefix
 	}
+	// A name alone is our own way to say it; PostgREST refuses it.
+	if from := l.from["FLUXBASE_JWT_ROLE_CLAIM"]; from != "" && !strings.ContainsAny(s.JWT.RoleClaim[:1], "$.") {
+		errs = append(errs, fmt.Errorf("%s is %q: give a path such as $.role", from, s.JWT.RoleClaim))
+	}
 	list, wrong := l.appSettings()
 	s.Rest.AppSettings, errs = list, append(errs, wrong...)
 	if s.DropIn.AdminPort > 0 && os.Getenv(metricsVariable) == "" {
