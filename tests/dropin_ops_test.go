@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -103,33 +102,6 @@ func TestPortIsSharedOnlyWhenAsked(t *testing.T) {
 	if status != 2 || !strings.Contains(out, "PGRST_ADMIN_SERVER_PORT is 3000") {
 		t.Errorf("one port for two: %d %s", status, out)
 	}
-}
-
-func TestDropInMetricsHavePostgRESTsNames(t *testing.T) {
-	t.Parallel()
-	db := dropInDB(t)
-	s := startDropIn(t, db, "PGRST_ADMIN_SERVER_PORT="+freePort(t), "PGRST_JWT_CACHE_MAX_ENTRIES=2", "PGRST_SERVER_HOST=127.0.0.1")
-	bearer := func(i int) string {
-		return "Authorization: Bearer " + signToken(t, map[string]any{"role": "authenticated", "i": i})
-	}
-	for _, i := range []int{1, 1, 2, 3, 4} {
-		s.want(t, 200, `[{"id":1}]`, "GET", "/things?select=id&id=eq.1", bearer(i))
-	}
-	a := s.admin().call(t, "GET", "/metrics", "", "Accept: application/openmetrics-text")
-	if got := a.Header.Get("Content-Type"); got != "text/plain; charset=utf-8" {
-		t.Errorf("content type %q", got)
-	}
-	for _, want := range []string{
-		`pgrst_schema_cache_loads_total{status="SUCCESS"} [1-9]`, `pgrst_schema_cache_loads_total{status="FAIL"} 0`,
-		`pgrst_schema_cache_query_time_seconds 0\.\d`, `pgrst_db_pool_max 3`, `pgrst_db_pool_waiting 0`,
-		`pgrst_db_pool_available [1-3]`, `pgrst_db_pool_timeouts_total 0`,
-		`pgrst_jwt_cache_requests_total 5`, `pgrst_jwt_cache_hits_total 1`, `pgrst_jwt_cache_evictions_total 2`,
-	} {
-		if !regexp.MustCompile(`(?m)^` + want).MatchString(a.Body) {
-			t.Errorf("%s is not in the metrics:\n%s", want, regexp.MustCompile(`(?m)^pgrst.*`).FindAllString(a.Body, -1))
-		}
-	}
-	s.admin().want(t, 404, "404 page not found\n", "GET", "/nothing")
 }
 
 // requests are the lines of the access log, but those of probes: status, role and

@@ -23,7 +23,7 @@ create function public.page() returns public."text/html" language sql immutable 
 create function public.note(empty boolean default false) returns public."text/plain" language sql immutable
   as $$ select case when not empty then 'a note' end $$;
 create function public.notes_twice() returns setof public."text/plain" language sql immutable as $$ values ('a'), ('b') $$;
-create function public.feed() returns public."text/xml" language sql immutable as $$ select '<a/>'::xml $$;
+create function public.feed() returns public."text/xml" language sql immutable as $$ select E'\n<a/>'::xml $$;
 create function public.image() returns public."image/png" language sql immutable as $$ select '\x89504e470d0a00ff'::bytea $$;
 create function public.anything() returns public."*/*" language sql immutable as $$ select 'any'::bytea $$;
 create function public.something() returns public."*/*" language plpgsql volatile as $$
@@ -93,7 +93,8 @@ func TestRestCustomMedia(t *testing.T) {
 		{name: "written, nothing asked", method: "PATCH", path: "/clients?id=eq.1", body: `{"name":"Microsoft"}`, header: []string{"Accept: application/json"}, status: 204},
 		{name: "rows of any table", path: "/projects?id=in.(1,2)&order=id", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(1,\"Windows 7\",1)\n(2,\"Windows 10\",1)\n", wantHeader: []string{"Content-Type: pg/outfunc"}},
 		{name: "a part of them", path: "/projects?select=name,id&id=eq.1", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(\"Windows 7\",1)\n"},
-		{name: "with an embed", path: "/projects?select=id,clients(id)&id=eq.1", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(1,\"{\"\"id\"\":1}\")\n"},
+		{name: "with an embed", path: "/projects?select=id,clients(id)&id=eq.1", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(1,\"{\"\"id\"\": 1}\")\n"},
+		{name: "embeds in csv", path: "/projects?select=id,clients(id),tasks(id)&tasks.order=id&id=eq.1", header: []string{"Accept: text/csv"}, status: 200, wantText: "id,clients,tasks\n1,\"{\"\"id\"\": 1}\",\"[{\"\"id\"\": 1}, {\"\"id\"\": 2}]\""},
 		{name: "rows of a function", path: "/rpc/all_projects?id=eq.1", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(1,\"Windows 7\",1)\n"},
 		{name: "a scalar for any", path: "/rpc/add?a=1&b=2", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "3\n"},
 		{name: "jsonb as on the wire", path: "/projects?id=eq.1", header: []string{"Accept: app/jsonb"}, status: 200, wantText: "\x01{\"a\": 1}"},
@@ -137,6 +138,9 @@ func TestRestPlans(t *testing.T) {
 		{"a delete, for an object", "DELETE", "/projects?id=eq.6", "", asJSON + `; for="` + object + `"; options=verbose`, "return=representation", asJSON + `; for="` + object + `+json"; options=verbose; charset=utf-8`, `"COALESCE((json_agg(ROW(projects.id, projects.name, projects.client_id)) -> 0), 'null'::json)"`},
 		{"a function", "GET", "/rpc/all_projects?id=eq.1", "", asJSON, "", asJSON + `; for="application/json"; charset=utf-8`, `"Total Cost"`},
 		{"for a custom type", "GET", "/rpc/page", "", asJSON + `; for="text/html"`, "", asJSON + `; for="text/html"; charset=utf-8`, `"Total Cost"`},
+		{"a function's own type", "GET", "/rpc/something", "", asJSON + `; for="app/chico"; options=verbose`, "", asJSON + `; for="app/chico"; options=verbose; charset=utf-8`, `"something.pgrst_scalar"`},
+		{"an aggregate", "GET", "/users", "", asJSON + `; for="app/chico"; options=verbose`, "", asJSON + `; for="app/chico"; options=verbose; charset=utf-8`, `"users_any(ROW(users.id, users.name)::users)"`},
+		{"defaults", "POST", "/defaults?columns=id,n", `[{"n":1},{"id":3}]`, asJSON + "; options=verbose", "missing=default", asJSON + `; for="application/json"; options=verbose; charset=utf-8`, `'n', 7) || elem.value))"]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := s.send(t, c.method, c.path, c.body, "Accept: "+c.accept, "Prefer: "+c.prefer)

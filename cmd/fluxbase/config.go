@@ -203,7 +203,7 @@ func describeType(goType string) string {
 		return "duration (250ms, 30s, 5m)"
 	case "bool":
 		return "true or false"
-	case "int", "int64":
+	case "int", "int64", "*int64":
 		return "whole number"
 	default:
 		return goType

@@ -98,6 +98,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	} else if b.tokens, err = token.New(set.JWT); err != nil {
 		return err
 	}
+	b.handlerReg.MustRegister(b.tokens)
 	if keep {
 		b.store, b.stop, b.storeReg = old.store, old.stop, old.storeReg
 	} else {

@@ -194,6 +194,9 @@ func setField(v reflect.Value, text string) error {
 		d, err := time.ParseDuration(text)
 		*p = d
 		return wrongType(err, text, "a number of seconds")
+	case **int64:
+		*p = new(int64)
+		return setField(v.Elem(), text)
 	default:
 		n, err := strconv.ParseInt(text, 10, v.Type().Bits())
 		v.SetInt(n)

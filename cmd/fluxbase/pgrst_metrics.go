@@ -59,7 +59,7 @@ func (c pgrstCollector) Collect(ch chan<- prometheus.Metric) {
 	send(pgrstLoads, counter, float64(loads.Failed), "FAIL")
 	send(pgrstLoadTime, gauge, loads.Took.Seconds())
 	jwt := b.tokens.CacheStat()
-	send(pgrstLookups, counter, float64(jwt.Lookups))
+	send(pgrstLookups, counter, float64(jwt.Hits+jwt.Misses))
 	send(pgrstHits, counter, float64(jwt.Hits))
 	send(pgrstEvictions, counter, float64(jwt.Evictions))
 }

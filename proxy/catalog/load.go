@@ -149,6 +149,7 @@ type wireRelation struct {
 	Kind    string       `json:"k"`
 	Comment string       `json:"c"`
 	Heirs   bool         `json:"h"`
+	Plain   bool         `json:"pl"`
 	Events  int          `json:"u"`
 	Columns []wireColumn `json:"cols"`
 }
@@ -257,7 +258,7 @@ func (w *wire) catalog() *Catalog {
 
 func (w *wireRelation) relation() *Relation {
 	r := &Relation{
-		Schema: w.Schema, Name: w.Name, Kind: w.Kind[0], Comment: w.Comment, Inherited: w.Heirs,
+		Schema: w.Schema, Name: w.Name, Kind: w.Kind[0], Comment: w.Comment, Inherited: w.Heirs, Plain: w.Plain,
 		Insertable: w.Events&8 != 0, Updatable: w.Events&4 != 0, Deletable: w.Events&16 != 0,
 		Columns: make([]*Column, len(w.Columns)),
 		oid:     w.OID,

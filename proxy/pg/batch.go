@@ -33,7 +33,7 @@ const quick = 10 * time.Millisecond
 
 // lead sends tx, and behind it what waits and fits.
 func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
-	b := &batch{db: db, conn: conn, s: conn.Conn().PgConn().CustomData()[sessionKey].(*session)}
+	b := &batch{db: db, conn: conn, s: sessionOf(conn.Conn())}
 	// Whose turn it is watches its own context.
 	b.p = b.s.conn.StartPipeline(context.Background())
 	b.s.canceller.used = false
@@ -110,6 +110,9 @@ func (b *batch) read(lines bool) (res *Result, err error) {
 		}
 		r, stepErr := b.readStep(st, lines)
 		if r != nil {
+			if res != nil {
+				r.RowsAffected = res.RowsAffected
+			}
 			res = r
 		}
 		switch {
@@ -149,6 +152,9 @@ func (b *batch) readStep(st *step, lines bool) (*Result, error) {
 		st.stmt.desc = desc
 	case stepDropped:
 		_, err = got.(*pgconn.ResultReader).Close()
+	case stepCounted:
+		tag, err := got.(*pgconn.ResultReader).Close()
+		return &Result{RowsAffected: tag.RowsAffected()}, err
 	case stepMain:
 		r := new(Result)
 		if err = r.read(got.(*pgconn.ResultReader), lines); err != nil {

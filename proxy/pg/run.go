@@ -24,16 +24,21 @@ func (tx *Tx) named() bool { return tx.Check != nil || tx.Rollback || tx.Isolati
 // sendTx adds tx to the pipeline, up to its Sync.
 func (s *session) sendTx(p *pgconn.Pipeline, tx *Tx) {
 	if tx.named() {
-		s.send(p, stmtKey{sql: begin(tx.Isolation)}, nil, stepDropped)
+		s.send(p, stmtKey{sql: begin(tx.Isolation)}, nil, nil, stepDropped)
 	}
 	s.sendSettings(p, tx)
 	for i := range tx.Before {
-		s.send(p, tx.key(&tx.Before[i]), tx.Before[i].Args, stepDropped)
+		s.send(p, tx.key(&tx.Before[i]), tx.Before[i].Args, nil, stepDropped)
 	}
-	s.send(p, tx.key(&tx.Main), tx.Main.Args, stepMain)
+	if tx.After.SQL == "" {
+		s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, stepMain)
+	} else {
+		s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, stepCounted)
+		s.send(p, tx.key(&tx.After), tx.After.Args, nil, stepMain)
+	}
 	if tx.named() && tx.Check == nil {
 		for _, end := range ends(tx.Rollback) {
-			s.send(p, stmtKey{sql: end}, nil, stepDropped)
+			s.send(p, stmtKey{sql: end}, nil, nil, stepDropped)
 		}
 	}
 	p.SendPipelineSync()
@@ -111,7 +116,7 @@ func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 		bytesOf(readOnly), bytesOf(tx.SearchPath), bytesOf(first), bytesOf(tx.Claims), bytesOf(tx.Method),
 		bytesOf(tx.Path), bytesOf(tx.Headers), bytesOf(tx.Cookies), bytesOf(tx.RequestID),
 	}
-	s.send(p, stmtKey{sql: become}, s.settings[:], stepDropped)
+	s.send(p, stmtKey{sql: become}, s.settings[:], nil, stepDropped)
 	if more == 0 {
 		return
 	}
@@ -119,7 +124,7 @@ func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 	for _, st := range tx.Settings {
 		args = append(args, bytesOf(st.Name), bytesOf(st.Value))
 	}
-	s.send(p, s.setMore(more), append(args, bytesOf(role)), stepDropped)
+	s.send(p, s.setMore(more), append(args, bytesOf(role)), nil, stepDropped)
 }
 
 // setMore is the statement that sets n further parameters, and then the role.
