@@ -257,6 +257,9 @@ func logSQL(w *web.Response, tx *pg.Tx) {
 		w.SQL = append(w.SQL, st.SQL)
 	}
 	w.SQL = append(w.SQL, tx.Main.SQL)
+	if tx.After.SQL != "" {
+		w.SQL = append(w.SQL, tx.After.SQL)
+	}
 }
 
 // database is the pool that runs requests of caller.
