@@ -54,6 +54,8 @@ func TestRestCalls(t *testing.T) {
 		{name: "one argument too many", path: "/rpc/add?a=1&b=2&something=x", status: 404, want: `{"hint":"Perhaps you meant to call the function public.add(a, b)"}`},
 		{name: "unnamed json", method: "POST", path: "/rpc/whole", body: `{"a": [1, {"b": 2}]}`, status: 200, want: `{"a":[1,{"b":2}]}`},
 		{name: "unnamed text", method: "POST", path: "/rpc/raw_text", body: `shout`, header: []string{"Content-Type: text/plain"}, status: 200, wantText: `"SHOUT"`},
+		{name: "no json beside columns", method: "POST", path: "/rpc/add?columns=a", body: `}{`, status: 400, want: `{"code":"22P02"}`},
+		{name: "no text is an empty text", method: "POST", path: "/rpc/raw_text", header: []string{"Content-Type: text/plain"}, status: 200, wantText: `""`},
 		{name: "columns", method: "POST", path: "/rpc/add?columns=a", body: `{"a":1,"b":2}`, status: 200, wantText: `11`},
 		{name: "volatile by get", path: "/rpc/write_it?v=x", status: 405, want: `{"code":"25006"}`},
 		{name: "volatile by post", method: "POST", path: "/rpc/write_it", body: `{"v":"x"}`, status: 200, wantText: `1`},

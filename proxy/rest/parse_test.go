@@ -163,6 +163,11 @@ func FuzzRequest(f *testing.F) {
 	f.Add("PATCH", "items", "id=in.(1,2)&select=data->>k::int", "return=representation", "", `{"qty":1}`)
 	f.Add("PUT", "clients", "id=eq.1", "", "", `{"id":1}`)
 	f.Add("DELETE", "items", "id=gt.1", "", "", "")
+	f.Add("DELETE", "items", "id=gt.1", "max-affected=1", "", "")
+	for _, body := range []string{`{}`, `[]`, `5`, ``} {
+		f.Add("POST", "clients", "", "", "", body)
+		f.Add("POST", "clients", "columns=id", "", "", body)
+	}
 	f.Add("GET", "rpc/add", "a=1&b=eq.2", "", "", "")
 	f.Add("POST", "rpc/total", "select=x", "count=exact", "", `{"ns":[1]}`)
 	c := storedCatalog(f)

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
@@ -221,7 +222,7 @@ func (r *request) readShape() (err error) {
 // middleware has set.
 func read(hr *http.Request) ([]byte, error) {
 	if hr.Body == nil || hr.Body == http.NoBody {
-		return nil, nil
+		return []byte{}, nil // nil would be bound as null
 	}
 	var b []byte
 	var err error
@@ -244,7 +245,7 @@ func read(hr *http.Request) ([]byte, error) {
 // shapeKey writes what all requests of r's shape have in common.
 func (r *request) shapeKey() []byte {
 	b := append(r.key[:0], r.method...)
-	flags := byte('0')
+	flags := byte(0)
 	for i, set := range [...]bool{
 		r.rpc, r.rows.limit >= 0, r.rows.offset != 0, r.shape.array, r.shape.other, r.prefs.hasMax,
 	} {
@@ -256,6 +257,7 @@ func (r *request) shapeKey() []byte {
 	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
+	b = binary.AppendUvarint(b, uint64(len(r.shape.keys))) // else an empty key would read like the end of the keys
 	for _, k := range r.shape.keys {
 		b = append(append(b, k...), 0)
 	}
