@@ -30,6 +30,7 @@ func TestRestCalls(t *testing.T) {
 		{name: "table, single", path: "/rpc/pairs?x=eq.1", header: []string{"Accept: application/vnd.pgrst.object+json"}, status: 200, want: `{"x":1,"y":"a"}`},
 		{name: "table, not single", path: "/rpc/pairs", header: []string{"Accept: application/vnd.pgrst.object+json"}, status: 406, want: `{"code":"PGRST116"}`},
 		{name: "csv", path: "/rpc/pairs", header: []string{"Accept: text/csv"}, status: 200, wantText: "x,y\n1,a\n2,b"},
+		{name: "csv of a value", path: "/rpc/add?a=1&b=2", header: []string{"Accept: text/csv"}, status: 200, wantText: "pgrst_scalar\n3"},
 		{name: "variadic by get", path: "/rpc/total?ns=1&ns=2&ns=3", status: 200, wantText: `6`},
 		{name: "variadic by post", method: "POST", path: "/rpc/total", body: `{"ns":[1,2]}`, status: 200, wantText: `3`},
 		{name: "overloaded", path: "/rpc/overloaded?a=1&b=2", status: 200, wantText: `"two"`},

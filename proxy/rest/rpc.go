@@ -10,8 +10,9 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
-// scalarName is what the value of a function is called in the statement.
-const scalarName = "_fx_scalar"
+// scalarName is what the value of a function is called in the statement, and to
+// PostgREST's clients in CSV and in filters.
+const scalarName = "pgrst_scalar"
 
 // call plans a function.
 func (p *planner) call() (*plan, error) {
