@@ -56,6 +56,7 @@ func TestRestCalls(t *testing.T) {
 		{name: "unnamed json", method: "POST", path: "/rpc/whole", body: `{"a": [1, {"b": 2}]}`, status: 200, want: `{"a":[1,{"b":2}]}`},
 		{name: "unnamed text", method: "POST", path: "/rpc/raw_text", body: `shout`, header: []string{"Content-Type: text/plain"}, status: 200, wantText: `"SHOUT"`},
 		{name: "no json beside columns", method: "POST", path: "/rpc/add?columns=a", body: `}{`, status: 400, want: `{"code":"22P02"}`},
+		{name: "columns are for json", method: "POST", path: "/rpc/add?columns=b", body: `a=1`, header: []string{"Content-Type: application/x-www-form-urlencoded"}, status: 200, wantText: `11`},
 		{name: "no text is an empty text", method: "POST", path: "/rpc/raw_text", header: []string{"Content-Type: text/plain"}, status: 200, wantText: `""`},
 		{name: "columns", method: "POST", path: "/rpc/add?columns=a", body: `{"a":1,"b":2}`, status: 200, wantText: `11`},
 		{name: "volatile by get", path: "/rpc/write_it?v=x", status: 405, want: `{"code":"25006"}`},

@@ -47,6 +47,7 @@ func TestRestInserts(t *testing.T) {
 			name: "missing default", method: "POST", path: `/defaults?columns=id,label,n`, body: `[{"id":3,"label":"a"},{"id":4,"n":5},{"n":6}]`, header: []string{full, "Prefer: missing=default"}, status: 201,
 			want: `[{"id":3,"label":"a","n":7},{"id":4,"label":"none","n":5},{"id":102,"label":"none","n":6}]`, wantHeader: []string{"Preference-Applied: missing=default, return=representation"},
 		},
+		{name: "columns are for json", method: "POST", path: "/clients?columns=id", body: "id,name\n70,csv", header: []string{full, "Content-Type: text/csv"}, status: 201, want: `[{"id":70,"name":"csv"}]`},
 		{name: "no row beside columns", method: "POST", path: "/clients?columns=id", body: `5`, status: 400, want: `{"code":"22023"}`},
 		{name: "no json beside columns", method: "POST", path: "/clients?columns=id", body: `}{`, status: 400, want: `{"code":"22P02","message":"invalid input syntax for type json"}`},
 		{name: "no body beside columns", method: "PATCH", path: "/clients?columns=id", status: 400, want: `{"code":"22P02"}`},

@@ -35,8 +35,8 @@ type request struct {
 
 	body  []byte
 	shape bodyShape
-	// columns tells that the parameter of this name is there: keys of the body
-	// may then differ.
+	// columns tells a body of JSON of which the parameter of this name chooses the
+	// keys: they may then differ.
 	columns bool
 
 	key []byte // of the plan
@@ -163,9 +163,6 @@ func (r *request) readBody(hr *http.Request) error {
 	if r.method != http.MethodPost && r.method != http.MethodPatch && r.method != http.MethodPut {
 		return nil
 	}
-	for i := range r.params {
-		r.columns = r.columns || r.params[i].kind == paramColumns && r.method != http.MethodPut
-	}
 	var err error
 	if r.body, err = read(hr); err != nil {
 		return err
@@ -177,7 +174,10 @@ func (r *request) readBody(hr *http.Request) error {
 	}
 	switch r.content {
 	case mediaJSON:
-		if r.rpc && len(r.body) == 0 {
+		for i := range r.params {
+			r.columns = r.columns || r.params[i].kind == paramColumns && r.method != http.MethodPut
+		}
+		if r.rpc && len(r.body) == 0 && !r.columns {
 			r.body = []byte("{}")
 		}
 	case mediaCSV:

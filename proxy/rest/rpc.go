@@ -60,7 +60,7 @@ func (p *planner) call() (*plan, error) {
 // argumentNames are the arguments of the URL, or the keys of the body.
 func (p *planner) argumentNames() ([]string, error) {
 	if !p.r.reads() && p.r.method != http.MethodOptions {
-		if par := p.param(paramColumns); par != nil {
+		if par := p.param(paramColumns); par != nil && p.r.columns {
 			names, err := query.ParseColumns("columns", par.value)
 			return names, parseError(err)
 		}
