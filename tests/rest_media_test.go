@@ -138,6 +138,9 @@ func TestRestPlans(t *testing.T) {
 		{"a delete, for an object", "DELETE", "/projects?id=eq.6", "", asJSON + `; for="` + object + `"; options=verbose`, "return=representation", asJSON + `; for="` + object + `+json"; options=verbose; charset=utf-8`, `"COALESCE((json_agg(ROW(projects.id, projects.name, projects.client_id)) -> 0), 'null'::json)"`},
 		{"a function", "GET", "/rpc/all_projects?id=eq.1", "", asJSON, "", asJSON + `; for="application/json"; charset=utf-8`, `"Total Cost"`},
 		{"for a custom type", "GET", "/rpc/page", "", asJSON + `; for="text/html"`, "", asJSON + `; for="text/html"; charset=utf-8`, `"Total Cost"`},
+		{"a function's own type", "GET", "/rpc/something", "", asJSON + `; for="app/chico"; options=verbose`, "", asJSON + `; for="app/chico"; options=verbose; charset=utf-8`, `"something.pgrst_scalar"`},
+		{"an aggregate", "GET", "/users", "", asJSON + `; for="app/chico"; options=verbose`, "", asJSON + `; for="app/chico"; options=verbose; charset=utf-8`, `"users_any(ROW(users.id, users.name)::users)"`},
+		{"defaults", "POST", "/defaults?columns=id,n", `[{"n":1},{"id":3}]`, asJSON + "; options=verbose", "missing=default", asJSON + `; for="application/json"; options=verbose; charset=utf-8`, `'n', 7) || elem.value))"]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := s.send(t, c.method, c.path, c.body, "Accept: "+c.accept, "Prefer: "+c.prefer)

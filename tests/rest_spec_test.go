@@ -18,6 +18,12 @@ create table public.agents (id int primary key, department_id int);
 create table public.departments (id int primary key, head_id int references public.agents (id));
 alter table public.agents add foreign key (department_id) references public.departments (id);
 
+create table public.agency (id int primary key);
+create table public.agendas (id int primary key);
+create schema hidden;
+create table hidden.agency_agendas (agency int references public.agency (id), agenda int references public.agendas (id),
+  primary key (agency, agenda));
+
 create table public.second (id int primary key);
 create table public.first (id int primary key,
   second_id_1 int unique references public.second (id), second_id_2 int unique references public.second (id));
@@ -119,6 +125,10 @@ func TestRestSpecRelationships(t *testing.T) {
 			name: "an unknown hint", path: "/messages?select=id,users!space(name)", status: 400,
 			want: `{"code":"PGRST200","hint":null,"details":"Searched for a foreign key relationship between 'messages' and 'users' using the hint 'space' in the schema 'public', but no matches were found."}`,
 		},
+		{
+			name: "a junction that is not exposed", path: "/agency?select=agendas(*)", status: 400,
+			want: `{"code":"PGRST200","hint":null,"message":"Could not find a relationship between 'agency' and 'agendas' in the schema cache"}`,
+		},
 		{name: "of a partitioned table", path: "/car_models?select=name,car_brands(name)&order=year", status: 200, want: `[{"name":"DeLorean","car_brands":{"name":"DMC"}},{"name":"Roma","car_brands":{"name":"Ferrari"}}]`},
 		{name: "to a partitioned table", path: "/car_brands?select=name,car_models(name)&name=eq.DMC", status: 200, want: `[{"name":"DMC","car_models":[{"name":"DeLorean"}]}]`},
 		{name: "a partition is none", path: "/car_models_2021", status: 404, want: `{"code":"PGRST205"}`},
@@ -180,7 +190,7 @@ func TestRestSpecWrites(t *testing.T) {
 
 func TestRestSpecFunctions(t *testing.T) {
 	t.Parallel()
-	s := newRest(t, specFixture, func(c *restConfig) { c.MaxRows = 3 })
+	s := newRest(t, specFixture, func(c *restConfig) { c.MaxRows = new(int64(3)) })
 	const form = "Content-Type: application/x-www-form-urlencoded"
 	s.run(t, []restCase{
 		{name: "no variadic", path: "/rpc/variadic_param", status: 200, wantText: `[]`},

@@ -103,6 +103,7 @@ func (l *linker) link() {
 	for _, k := range all {
 		k.Origin.Links = append(k.Origin.Links, k)
 	}
+	l.hiddenJunctions()
 	for _, c := range l.w.Computed {
 		origin, target := l.byOID[c.Origin], l.byOID[c.Target]
 		if origin == nil || target == nil || origin.Schema != target.Schema {
@@ -243,6 +244,40 @@ func inKey(r *Relation, l *Link) bool {
 	return !slices.ContainsFunc(l.Pairs, func(p Pair) bool {
 		return !slices.Contains(r.PrimaryKey, p.Origin)
 	})
+}
+
+// hiddenJunctions marks the relations that only a table which is not exposed
+// would link.
+func (l *linker) hiddenJunctions() {
+	keys := map[uint32][]int16{}
+	for _, k := range l.w.Keys {
+		if k.Primary && l.byOID[k.Relation] == nil {
+			keys[k.Relation] = k.Columns
+		}
+	}
+	ends := map[uint32][][]*Relation{}
+	for _, fk := range l.w.Links {
+		if slices.ContainsFunc(fk.Columns, func(c int16) bool { return !slices.Contains(keys[fk.Origin], c) }) {
+			continue
+		}
+		var these []*Relation
+		for _, e := range l.shows[fk.Target] {
+			if len(e.columns(fk.TargetColumns)) > 0 {
+				these = append(these, e.relation)
+			}
+		}
+		for _, those := range ends[fk.Origin] {
+			hide(these, those)
+			hide(those, these)
+		}
+		ends[fk.Origin] = append(ends[fk.Origin], these)
+	}
+}
+
+func hide(ends, others []*Relation) {
+	for _, r := range ends {
+		r.hidden = r.hidden || slices.ContainsFunc(others, func(o *Relation) bool { return o.Schema == r.Schema })
+	}
 }
 
 // dropOverridden lets a computed link replace the detected ones of its name.
