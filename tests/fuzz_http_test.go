@@ -210,10 +210,11 @@ func exchange(conn net.Conn, from *bufio.Reader, method, raw string) (status int
 	return resp.StatusCode, string(b), true, err
 }
 
-// permitted tells the failures that are the contract's: Postgres itself says that
-// a statement exceeds what it can do (class 54), such as 1,664 columns.
+// permitted tells the failures that the contract asks for although a client can
+// cause them: a row that an upsert names twice (21000), and a statement that
+// exceeds what Postgres can do (class 54), as with 1,665 columns.
 func permitted(status int, body string) bool {
 	var e struct{ Code string }
 	_ = json.Unmarshal([]byte(body), &e)
-	return status == http.StatusInternalServerError && strings.HasPrefix(e.Code, "54")
+	return status == http.StatusInternalServerError && (e.Code == "21000" || strings.HasPrefix(e.Code, "54"))
 }
