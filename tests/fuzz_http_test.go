@@ -33,11 +33,15 @@ var fuzzSeeds = []hostileRequest{
 	{method: "OPTIONS", path: "/tags", header: []string{"Origin: http://example.com", "Access-Control-Request-Method: POST"}},
 	{method: "POST", path: "/rpc/same_text", body: `{"value": "x"}`, header: []string{"Content-Type: application/json", "Prefer: params=multiple-objects,max-affected=1,handling=strict"}},
 	{method: "POST", path: "/rpc/same_text", body: "value=x&select=y", header: []string{"Content-Type: application/x-www-form-urlencoded"}},
-	{method: "POST", path: "/tags?columns=name&on_conflict=name&select=id,name,notes(title)", body: `[{"name": "a"}, {"name": "b", "x": null}]`,
-		header: []string{"Content-Type: application/json", "Prefer: tx=rollback, return=representation, resolution=merge-duplicates, missing=default"}},
+	{
+		method: "POST", path: "/tags?columns=name&on_conflict=name&select=id,name,notes(title)", body: `[{"name": "a"}, {"name": "b", "x": null}]`,
+		header: []string{"Content-Type: application/json", "Prefer: tx=rollback, return=representation, resolution=merge-duplicates, missing=default"},
+	},
 	{method: "POST", path: "/tags", body: "name\n\"a, b\"\nNULL\n", header: []string{"Content-Type: text/csv", "Prefer: tx=rollback,return=headers-only"}},
-	{method: "PATCH", path: "/kinds?id=in.(1,2)&select=id,words", body: `{"words": ["a", "b"], "data": {"k": [1, {"l": null}]}, "amount": 1.5e3, "span": "[1,2)"}`,
-		header: []string{"Content-Type: application/json", "Prefer: tx=rollback,return=representation,timezone=Europe/Berlin"}},
+	{
+		method: "PATCH", path: "/kinds?id=in.(1,2)&select=id,words", body: `{"words": ["a", "b"], "data": {"k": [1, {"l": null}]}, "amount": 1.5e3, "span": "[1,2)"}`,
+		header: []string{"Content-Type: application/json", "Prefer: tx=rollback,return=representation,timezone=Europe/Berlin"},
+	},
 	{method: "PUT", path: "/echo?id=eq.1", body: `{"id": 1, "value": "x"}`, header: []string{"Content-Type: application/json", "Prefer: tx=rollback"}},
 	{method: "DELETE", path: "/note_tags?note_id=eq.1&tag_id=gt.1", header: []string{"Prefer: tx=rollback, return=representation, max-affected=5, handling=lenient"}},
 }
