@@ -51,6 +51,7 @@ func TestRestCalls(t *testing.T) {
 			 "details":"Searched for the function public.add with parameters a, c or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache.",
 			 "hint":"Perhaps you meant to call the function public.add(a, b)"}`,
 		},
+		{name: "one argument too many", path: "/rpc/add?a=1&b=2&something=x", status: 404, want: `{"hint":"Perhaps you meant to call the function public.add(a, b)"}`},
 		{name: "unnamed json", method: "POST", path: "/rpc/whole", body: `{"a": [1, {"b": 2}]}`, status: 200, want: `{"a":[1,{"b":2}]}`},
 		{name: "unnamed text", method: "POST", path: "/rpc/raw_text", body: `shout`, header: []string{"Content-Type: text/plain"}, status: 200, wantText: `"SHOUT"`},
 		{name: "columns", method: "POST", path: "/rpc/add?columns=a", body: `{"a":1,"b":2}`, status: 200, wantText: `11`},

@@ -24,7 +24,8 @@ import (
 type front struct {
 	log        *slog.Logger
 	pools      map[string]*pg.DB
-	address    string          // where clients reach us
+	address    string // where clients reach us
+	dropIn     bool
 	background *sync.WaitGroup // of stores; they end with the context of use
 	current    atomic.Pointer[back]
 }
@@ -33,6 +34,7 @@ type front struct {
 type back struct {
 	rest.Config
 	store   *catalog.Store
+	tokens  *token.Verifier
 	stop    context.CancelFunc // of store
 	handler *rest.Handler
 	// Metrics are in registries of their own, so that those of the next back may
@@ -52,7 +54,7 @@ func (f *front) Serve(w *web.Response, r *http.Request) error {
 }
 
 // Ready says whether there is something to serve with.
-func (f *front) Ready() error {
+func (f *front) Ready(context.Context) error {
 	b := f.current.Load()
 	if b == nil {
 		return web.CatalogNotLoaded
@@ -61,8 +63,15 @@ func (f *front) Ready() error {
 }
 
 // metrics answers with those of all and those of the configuration that holds.
-func (f *front) metrics(all prometheus.Gatherer) http.Handler {
+func (f *front) metrics(all *prometheus.Registry) http.Handler {
+	if f.dropIn {
+		all.MustRegister(pgrstCollector{f})
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.dropIn {
+			w = plainText{w}
+			r.Header.Del("Accept") // other formats have another type
+		}
 		from := prometheus.Gatherers{all}
 		if b := f.current.Load(); b != nil {
 			from = append(from, b.storeReg, b.handlerReg)
@@ -78,7 +87,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 		return err
 	}
 	old := f.current.Load()
-	b := &back{Config: set.Rest, handlerReg: prometheus.NewRegistry()}
+	b := &back{Config: set.Rest, tokens: tokens, handlerReg: prometheus.NewRegistry()}
 	b.handlerReg.MustRegister(tokens)
 	keep := old != nil && reflect.DeepEqual(old.Catalog(), b.Catalog())
 	if keep {
@@ -96,8 +105,10 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	}
 	if !keep {
 		// Loaded before the first request is taken, if the database is there; Run
-		// goes on trying, and says so.
-		_ = b.store.Refresh(ctx)
+		// goes on trying, and says so. What stands is better than nothing.
+		if err := b.store.Refresh(ctx); err != nil && old != nil {
+			return err
+		}
 		var running context.Context
 		running, b.stop = context.WithCancel(ctx)
 		f.background.Go(func() { b.store.Run(running) })
@@ -111,7 +122,9 @@ func (f *front) use(ctx context.Context, set *settings) error {
 
 // live is what the server around it takes of a configuration.
 func (s *settings) live() proxy.Live {
-	l := proxy.Live{CORSOrigins: s.Server.CORSOrigins, TraceHeader: s.Rest.TraceHeader, PostgREST: s.dropIn}
+	l := proxy.Live{
+		CORSOrigins: s.Server.CORSOrigins, TraceHeader: s.Rest.TraceHeader, PostgREST: s.dropIn, LogSQL: s.Main.LogQuery,
+	}
 	switch {
 	case s.Rest.ErrorVerbosity == "minimal":
 		l.Errors = web.Minimal

@@ -66,8 +66,8 @@ func TestSettingsHavePostgRESTsNamesAndSpellings(t *testing.T) {
 			func(s *settings) any { return s.Rest.AppSettings },
 			[]pg.Setting{{Name: "app.settings.a", Value: "1"}, {Name: "app.settings.b", Value: "3"}},
 		},
-		{map[string]string{"PGRST_DB_MAX_ROWS": "5"}, map[string]string{"db_max_rows": "6"}, func(s *settings) any { return s.Rest.MaxRows }, int64(6)},
-		{map[string]string{"FLUXBASE_REST_DB_MAX_ROWS": "5"}, map[string]string{"db_max_rows": "6"}, func(s *settings) any { return s.Rest.MaxRows }, int64(5)},
+		{map[string]string{"PGRST_DB_MAX_ROWS": "5"}, map[string]string{"db_max_rows": "6"}, func(s *settings) any { return s.Rest.MaxRows }, new(int64(6))},
+		{map[string]string{"FLUXBASE_REST_DB_MAX_ROWS": "5"}, map[string]string{"db_max_rows": "6"}, func(s *settings) any { return s.Rest.MaxRows }, new(int64(5))},
 		{map[string]string{"PGRST_SERVER_UNIX_SOCKET": "/s", "PGRST_DB_POOL": "1"}, nil, func(s *settings) any { return s.ignored }, []string{"PGRST_SERVER_UNIX_SOCKET"}},
 	} {
 		tt.env["PGRST_DB_URI"] = goodURL

@@ -3,6 +3,7 @@ package pg
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -35,6 +36,7 @@ func (c *Config) Check() error {
 	c.MaxIdleTime = orDefault(c.MaxIdleTime, 30*time.Second)
 	c.StatementCache = orDefault(c.StatementCache, 500)
 
+	c.DatabaseURL = strings.TrimSpace(c.DatabaseURL) // it may come from a file
 	var errs []error
 	if c.DatabaseURL == "" {
 		errs = append(errs, errors.New("FLUXBASE_DATABASE_URL is not set: give the URL of the login that requests run as, postgres://authenticator:PASSWORD@HOST/DATABASE (fluxbase migrate up makes the login)"))

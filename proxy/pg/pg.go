@@ -61,6 +61,11 @@ func Open(ctx context.Context, cfg Config, url string, hi, lo int) (*DB, error) 
 	return db, nil
 }
 
+// Reset makes all that comes run on new connections, which know the settings of
+// the login and what else a session reads when it begins. Transactions under way
+// go on.
+func (db *DB) Reset() { db.pool.Reset() }
+
 // Close waits for the transactions under way and closes all connections.
 func (db *DB) Close() { db.pool.Close() }
 

@@ -22,10 +22,12 @@ type session struct {
 	// stats counts for all connections of the pool.
 	stats *statementStats
 	// watcher cancels what runs when the context of whose turn it is ends.
-	watcher *ctxwatch.ContextWatcher
+	watcher   *ctxwatch.ContextWatcher
+	canceller *canceller
 	// Of the pipeline under way; kept to save the allocations.
 	steps    []step
 	settings [9][]byte
+	more     []string // by number of settings, the text of setMore
 }
 
 // stmtKey tells prepared statements apart. Under row level security a plan
@@ -55,6 +57,7 @@ const (
 	stepPrepared stepKind = iota // ParseComplete and description of stmt
 	stepClosed                   // CloseComplete of an evicted statement
 	stepDropped                  // rows that nobody reads
+	stepCounted                  // rows that are only counted
 	stepMain                     // the rows of the answer
 	stepSync                     // ReadyForQuery
 )
@@ -74,10 +77,12 @@ const (
 type statementStats struct{ hits, misses, evictions, entries, bytes atomic.Int64 }
 
 func newSession(conn *pgconn.PgConn, max int, stats *statementStats) *session {
-	return &session{
+	s := &session{
 		conn: conn, max: max, stats: stats, named: map[stmtKey]*list.Element{}, lru: list.New(),
-		watcher: ctxwatch.NewContextWatcher(&canceller{conn: conn}),
+		canceller: &canceller{conn: conn},
 	}
+	s.watcher = ctxwatch.NewContextWatcher(s.canceller)
+	return s
 }
 
 func sessionOf(conn *pgx.Conn) *session { return conn.PgConn().CustomData()[sessionKey].(*session) }
@@ -108,9 +113,9 @@ func (s *session) drop(e *list.Element) *stmt {
 
 // send adds one statement to the pipeline: by name when it was prepared here
 // before, else with a Parse that the same round trip carries.
-func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, kind stepKind) {
+func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, formats []int16, kind stepKind) {
 	if s.max == 0 || len(key.sql) > maxStatement {
-		p.SendQueryParams(key.sql, args, nil, nil, nil)
+		p.SendQueryParams(key.sql, args, nil, nil, formats)
 		s.steps = append(s.steps, step{kind: kind})
 		return
 	}
@@ -119,9 +124,9 @@ func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, kind step
 		s.lru.MoveToFront(e)
 		st := e.Value.(*stmt)
 		if st.desc != nil {
-			p.SendQueryStatement(st.desc, args, nil, nil)
+			p.SendQueryStatement(st.desc, args, nil, formats)
 		} else { // twice in one pipeline
-			p.SendQueryPrepared(st.name, args, nil, nil)
+			p.SendQueryPrepared(st.name, args, nil, formats)
 		}
 		s.steps = append(s.steps, step{kind: kind})
 		return
@@ -137,7 +142,7 @@ func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, kind step
 	st := &stmt{key: key, name: "fx" + strconv.FormatUint(s.next, 36)}
 	s.keep(st)
 	p.SendPrepare(st.name, key.sql, nil)
-	p.SendQueryPrepared(st.name, args, nil, nil)
+	p.SendQueryPrepared(st.name, args, nil, formats)
 	s.steps = append(s.steps, step{kind: stepPrepared, stmt: st}, step{kind: kind})
 }
 
@@ -177,14 +182,21 @@ func (s *session) took(tx *Tx, d time.Duration) {
 // All of them give columns, because after an error pgconn confuses the
 // descriptions of those that it skips.
 func (s *session) quick(tx *Tx) bool {
-	if tx.Mode != ReadOnly || tx.named() || len(tx.Settings) > 0 || len(tx.Before) > 0 {
+	if tx.Mode != ReadOnly || tx.named() || len(tx.Before) > 0 {
 		return false
 	}
 	e, ok := s.named[tx.key(&tx.Main)]
 	if !ok {
 		return false
 	}
+	if _, ok := s.named[stmtKey{sql: become}]; !ok {
+		return false
+	}
+	if n := len(tx.Settings); n > 0 {
+		if _, ok := s.named[s.setMore(n)]; !ok {
+			return false
+		}
+	}
 	st := e.Value.(*stmt)
-	_, settled := s.named[stmtKey{sql: become}]
-	return settled && st.took > 0 && st.took < quick && st.desc != nil && len(st.desc.Fields) > 0
+	return st.took > 0 && st.took < quick && st.desc != nil && len(st.desc.Fields) > 0
 }

@@ -73,6 +73,9 @@ func TestRanges(t *testing.T) {
 		{"limit=5&offset=2", "", span{2, 5}, nil},
 		{"offset=2", "", span{2, -1}, nil},
 		{"limit=abc&offset=x", "", allRows, nil},
+		{"offset=-2", "", allRows, nil},
+		{"limit=5&offset=-2", "1-9", span{1, 2}, nil},
+		{"limit=2&offset=-2", "", span{}, errNegativeLimit},
 		{"limit=0", "0-5", span{0, 0}, nil},
 		{"", "2-5", span{2, 4}, nil},
 		{"", "2-", span{2, -1}, nil},
@@ -117,6 +120,9 @@ func TestNearest(t *testing.T) {
 		if got, _ := nearest(in, names, 0.75); got != want {
 			t.Errorf("nearest to %s is %q, want %q", in, got, want)
 		}
+	}
+	if near, _ := nearest("(a, b, smthelse)", []string{"(x)", "(a, b)"}, 0.33); near != "(a, b)" {
+		t.Errorf("nearest form is %q", near)
 	}
 	if near, score := nearest("films", names, 0.75); near != "films" || score != 1 {
 		t.Errorf("%s %f", near, score)
@@ -224,7 +230,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "rpc/add", "a=1&b=eq.2", "", "", "")
 	f.Add("POST", "rpc/total", "select=x", "count=exact", "", `{"ns":[1]}`)
 	c := storedCatalog(f)
-	cfg := testConfig(f, func(c *Config) { c.AggregatesEnabled, c.MaxRows = true, 100 })
+	cfg := testConfig(f, func(c *Config) { c.AggregatesEnabled, c.MaxRows = true, new(int64(100)) })
 	var statements sync.Map
 	f.Fuzz(func(t *testing.T, method, path, query, prefer, accepted, body string) {
 		hr := newHTTP("GET", "/x", body, "Prefer: "+prefer, "Accept: "+accepted)

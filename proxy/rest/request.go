@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/fluxbase/fluxbase/proxy/web"
@@ -256,11 +257,18 @@ func (r *request) shapeKey() []byte {
 	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
+	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {
+		b = append(strconv.AppendInt(b, r.rows.limit, 10), 0)
+	}
 	for _, k := range r.shape.keys {
 		b = append(append(b, k...), 0)
 	}
 	for i := range r.params {
-		b = r.params[i].appendShape(append(b, 0))
+		b = append(b, 0)
+		if p := &r.params[i]; p.kind == paramLimit && p.slot >= 0 && isConstLimit(r.values[p.slot]) {
+			b = append(append(b, r.values[p.slot]...), '=')
+		}
+		b = r.params[i].appendShape(b)
 	}
 	r.key = b
 	return b

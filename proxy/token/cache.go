@@ -30,11 +30,12 @@ type cache struct {
 }
 
 type shard struct {
+	hits, misses, evictions atomic.Int64
+
 	mu      sync.RWMutex
 	entries map[tokenHash]*entry
 	// limit and maxBytes bound the entries and bytes.
-	limit, bytes, maxBytes  int
-	hits, misses, evictions atomic.Uint64
+	limit, bytes, maxBytes int
 	// newest and oldest end the list of entries in order of arrival; hand is where
 	// the search for the next victim goes on, towards the newest.
 	newest, oldest, hand *entry
@@ -47,8 +48,12 @@ type entry struct {
 	newer, older *entry
 }
 
-// newCache makes a cache of at most size entries and bytes in all, size at least 1.
+// newCache makes a cache of at most size entries and bytes in all. One of none is
+// nil.
 func newCache(size, bytes int) *cache {
+	if size <= 0 {
+		return nil
+	}
 	n := min(maxShards, max(1, size/minShard))
 	c := &cache{shards: make([]shard, n)}
 	for i := range c.shards {
@@ -59,12 +64,36 @@ func newCache(size, bytes int) *cache {
 	return c
 }
 
+// CacheStat is how the cache of verified tokens was used so far, and its size now.
+type CacheStat struct{ Hits, Misses, Evictions, Entries, Bytes int64 }
+
+// CacheStat tells how the cache is used.
+func (v *Verifier) CacheStat() (st CacheStat) {
+	if v.cache == nil {
+		return st
+	}
+	for i := range v.cache.shards {
+		s := &v.cache.shards[i]
+		st.Hits += s.hits.Load()
+		st.Misses += s.misses.Load()
+		st.Evictions += s.evictions.Load()
+		s.mu.RLock()
+		st.Entries += int64(len(s.entries))
+		st.Bytes += int64(s.bytes)
+		s.mu.RUnlock()
+	}
+	return st
+}
+
 func (c *cache) shard(hash *tokenHash) *shard {
 	return &c.shards[int(hash[0])%len(c.shards)]
 }
 
 // get returns nil for what is not there. The grant is shared: read only.
 func (c *cache) get(hash *tokenHash) *grant {
+	if c == nil {
+		return nil
+	}
 	s := c.shard(hash)
 	s.mu.RLock()
 	e := s.entries[*hash]
@@ -82,6 +111,9 @@ func (c *cache) get(hash *tokenHash) *grant {
 
 // put adds a token that another goroutine may have added just before.
 func (c *cache) put(hash *tokenHash, g *grant) {
+	if c == nil {
+		return
+	}
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,24 +182,16 @@ func (v *Verifier) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByC
 
 // Collect is part of prometheus.Collector.
 func (v *Verifier) Collect(ch chan<- prometheus.Metric) {
-	var hits, misses, evictions uint64
-	var entries, bytes int
-	for i := range v.cache.shards {
-		s := &v.cache.shards[i]
-		hits, misses, evictions = hits+s.hits.Load(), misses+s.misses.Load(), evictions+s.evictions.Load()
-		s.mu.RLock()
-		entries, bytes = entries+len(s.entries), bytes+s.bytes
-		s.mu.RUnlock()
-	}
-	counter := func(desc *prometheus.Desc, n uint64) {
+	st := v.CacheStat()
+	counter := func(desc *prometheus.Desc, n int64) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n))
 	}
-	gauge := func(desc *prometheus.Desc, n int) {
+	gauge := func(desc *prometheus.Desc, n int64) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n))
 	}
-	counter(cacheHits, hits)
-	counter(cacheMisses, misses)
-	counter(cacheEvictions, evictions)
-	gauge(cacheEntries, entries)
-	gauge(cacheBytes, bytes)
+	counter(cacheHits, st.Hits)
+	counter(cacheMisses, st.Misses)
+	counter(cacheEvictions, st.Evictions)
+	gauge(cacheEntries, st.Entries)
+	gauge(cacheBytes, st.Bytes)
 }
