@@ -60,7 +60,7 @@ func newStream(t *testing.T, db *dbtest.DB, cfg replication.Config) *streaming {
 	}
 	s := &streaming{Registry: prometheus.NewRegistry(), log: new(syncBuffer)}
 	var err error
-	if s.Stream, err = replication.New(cfg, 0, slog.New(slog.NewTextHandler(s.log, nil)), s.Registry); err != nil {
+	if s.Stream, err = replication.New(cfg, "", slog.New(slog.NewTextHandler(s.log, nil)), s.Registry); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -101,11 +101,11 @@ func TestStreamTellsARowOfFiveMegabytes(t *testing.T) {
 }
 
 // A bulk load is told as what it touched; neither it nor rows of many megabytes
-// take memory, nor keep the server waiting for an answer. FLUXBASE_SOAK makes it a million rows.
+// take memory, nor keep the server waiting for an answer. With -soak it has a million rows.
 func TestStreamTakesABulkLoadInLittleMemory(t *testing.T) {
 	t.Parallel()
 	rows := 200_000
-	if os.Getenv("FLUXBASE_SOAK") != "" {
+	if *soak > 0 {
 		rows = 1_000_000
 	}
 	db := dbtest.New(t)
