@@ -20,7 +20,7 @@ import (
 )
 
 // openPG gives the authenticator's door to db; change may adjust its Config.
-func openPG(t *testing.T, url string, change func(*pg.Config)) *pg.DB {
+func openPG(t testing.TB, url string, change func(*pg.Config)) *pg.DB {
 	t.Helper()
 	cfg := pg.Config{DatabaseURL: url, MaxConnections: 1, MinConnections: 1, PreparedStatements: true}
 	if change != nil {

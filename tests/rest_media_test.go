@@ -99,6 +99,8 @@ func TestRestCustomMedia(t *testing.T) {
 		{name: "a scalar for any", path: "/rpc/add?a=1&b=2", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "3\n"},
 		{name: "jsonb as on the wire", path: "/projects?id=eq.1", header: []string{"Accept: app/jsonb"}, status: 200, wantText: "\x01{\"a\": 1}"},
 		{name: "a table's any", path: "/users?order=id", header: []string{"Accept: magic/number"}, status: 200, wantText: "AngelaMichaelDwight", wantHeader: []string{"Content-Type: application/octet-stream"}},
+		{name: "counted", path: "/users?order=id&limit=1", header: []string{"Accept: magic/number", "Prefer: count=exact"}, status: 206, wantText: "Angela", wantHeader: []string{"Content-Range: 0-0/3"}},
+		{name: "written", method: "POST", path: "/users?on_conflict=id", body: `[{"id":1,"name":"\u0100"}]`, header: []string{"Accept: magic/number", "Prefer: return=representation, resolution=merge-duplicates"}, status: 200, wantText: "Ā"},
 		{name: "its own csv, with a name", path: "/tree", header: []string{"Accept: text/csv"}, status: 200, wantText: "BOM root;left;right;", wantHeader: []string{"Content-Type: text/csv; charset=utf-8", `Content-Disposition: attachment; filename="tree.csv"`}},
 		{name: "the csv of a function's rows", path: "/rpc/all_trees", header: []string{"Accept: text/csv"}, status: 200, wantText: "BOM root;left;right;"},
 		{name: "a type without a slash", path: "/items", header: []string{"Accept: undefined"}, status: 406, want: `{"message":"None of these media types are available: undefined"}`},

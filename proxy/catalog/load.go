@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/query"
 )
 
 //go:embed load.sql
@@ -247,7 +248,7 @@ func (w *wire) catalog() *Catalog {
 		}
 	}
 	for _, k := range w.Casts {
-		c.formats[cast{k.From, k.To}] = quote(k.Schema) + "." + quote(k.Name)
+		c.formats[cast{k.From, k.To}] = query.Ident(k.Schema) + "." + query.Ident(k.Name)
 	}
 	for _, r := range w.Roles {
 		c.roles[r.Role] = settings(r.Config)
@@ -322,4 +323,3 @@ func settings(config []string) *Settings {
 }
 
 // quote makes a name of the database an identifier.
-func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
