@@ -3,7 +3,6 @@ package pg
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -86,7 +85,7 @@ func (b *batch) mayRepeat(ctx context.Context, tx *Tx, err error) bool {
 	if !errors.As(err, &pgErr) {
 		return tx.Mode == ReadOnly || pgconn.SafeToRetry(err)
 	}
-	if pgErr.Code == activeSQLTransaction && strings.HasPrefix(pgErr.Routine, "check_") && tx.Mode == ReadWrite && !tx.readWrite {
+	if pgErr.Code == activeSQLTransaction && pgErr.Routine == "call_bool_check_hook" && tx.Mode == ReadWrite && !tx.readWrite {
 		b.db.readOnly.Store(true) // read-only can't be switched off by a query
 		return true
 	}

@@ -22,8 +22,8 @@ type DB struct {
 	gaveUp, shared atomic.Int64
 	// readOnly tells that transactions of the login are read-only unless they begin
 	// otherwise: by its settings, or on a standby, where that fails.
-	readOnly atomic.Bool
-	statements     statementStats
+	readOnly   atomic.Bool
+	statements statementStats
 }
 
 // Open makes a DB for the login of url with at least lo and at most hi
