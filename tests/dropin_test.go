@@ -106,9 +106,8 @@ func TestPostgRESTsVariablesAreEnough(t *testing.T) {
 	if a := s.call(t, "GET", "/nothing", ""); len(a.Header["X-Trace"]) != 1 || a.Header.Get("X-Trace") != "" || a.Header.Get("X-Request-Id") == "" {
 		t.Errorf("headers of an error: %v", a.Header)
 	}
-	admin := &server{URL: strings.TrimSuffix(s.Metrics, "/metrics")}
-	for path, want := range map[string]string{"/live": "ok", "/ready": "ready", "/metrics": "fluxbase_rest_plan_cache_hits_total"} {
-		if a := admin.call(t, "GET", path, ""); a.Status != 200 || !strings.Contains(a.Body, want) {
+	for path, want := range map[string]string{"/live": "", "/ready": "", "/metrics": "fluxbase_rest_plan_cache_hits_total"} {
+		if a := s.admin().call(t, "GET", path, ""); a.Status != 200 || !strings.Contains(a.Body, want) {
 			t.Errorf("admin port, %s: %d %.200s", path, a.Status, a.Body)
 		}
 	}
@@ -125,13 +124,15 @@ func TestDropInMetricsHavePostgRESTsNames(t *testing.T) {
 		s.want(t, 200, `"authenticated of authenticator"`, "GET", "/rpc/who",
 			"Authorization: Bearer "+signToken(t, map[string]any{"role": "authenticated", "sub": sub}))
 	}
-	admin := &server{URL: strings.TrimSuffix(s.Metrics, "/metrics")}
+	if a := s.admin().call(t, "GET", "/metrics", "", "Accept: application/openmetrics-text"); a.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("the metrics are %s", a.Header.Get("Content-Type"))
+	}
 	for _, line := range []string{
 		"pgrst_jwt_cache_requests_total 3", "pgrst_jwt_cache_hits_total 1", "pgrst_jwt_cache_evictions_total 1",
 		`pgrst_schema_cache_loads_total{status="SUCCESS"} 1`, `pgrst_schema_cache_loads_total{status="FAIL"} 0`,
 		"pgrst_db_pool_max 3", "pgrst_db_pool_waiting 0", "pgrst_db_pool_timeouts_total 0",
 	} {
-		if a := admin.call(t, "GET", "/metrics", ""); !strings.Contains(a.Body, "\n"+line+"\n") {
+		if a := s.admin().call(t, "GET", "/metrics", ""); !strings.Contains(a.Body, "\n"+line+"\n") {
 			t.Errorf("no %s in\n%s", line, a.Body)
 		}
 	}

@@ -79,7 +79,7 @@ end $$;
 	show("request.method", `"GET"`)
 	show("request.path", `"/rest/v1/rpc/show"`)
 	show("role", `"anon"`)
-	show("search_path", `"\"public\", \"extensions\""`)
+	show("search_path", `"\"public\", \"public\", \"extensions\""`) // the schema, then the others
 	show("request.cookies", `"{\"a\":\"1\",\"b\":\"x y\"}"`, `Cookie: a=1; b="x y"`)
 	show("request.jwt.claims", `"{\"role\":\"anon\"}"`)
 	show("request.headers", `"{\"x-odd\":\"q\\\"\\\\é\"}"`, `X-Odd: q"\é`)
@@ -102,10 +102,16 @@ grant rest_role_settings to authenticator;
 grant usage on schema public to rest_role_settings;
 alter role rest_role_settings set statement_timeout to '3s';
 alter role rest_role_settings set log_min_duration_statement to '1s';
+alter role rest_role_settings set log_min_duration_sample to '12345ms';
+grant set on parameter log_min_duration_sample to authenticator;
 alter role rest_role_settings set default_transaction_isolation to 'repeatable read';
 `, nil)
 	as := "Authorization: Bearer " + roleToken(t, map[string]any{"role": "rest_role_settings"})
-	for name, want := range map[string]string{"statement_timeout": `"3s"`, "transaction_isolation": `"repeatable read"`} {
+	for name, want := range map[string]string{
+		"statement_timeout": `"3s"`, "transaction_isolation": `"repeatable read"`, "role": `"rest_role_settings"`,
+		// Only a superuser may set these; the login was given one.
+		"log_min_duration_statement": `"-1"`, "log_min_duration_sample": `"12345ms"`,
+	} {
 		s.check(t, restCase{path: "/rpc/show?name=" + name, header: []string{as}, status: 200, wantText: want})
 	}
 	s.check(t, restCase{path: "/rpc/show?name=statement_timeout", status: 200, wantText: `"0"`})

@@ -153,15 +153,6 @@ func TestRootRequests(t *testing.T) {
 	})
 }
 
-func TestSchemaThatIsNotThereIsEmpty(t *testing.T) {
-	t.Parallel()
-	s := newRest(t, "", func(c *restConfig) { c.Schemas = []string{"missing"} })
-	if doc := document(t, s.send(t, "GET", "/", "")); len(doc.Definitions) != 0 {
-		t.Errorf("it has %v", doc.Definitions)
-	}
-	s.check(t, restCase{path: "/things", status: 404, want: `{"code":"PGRST205"}`})
-}
-
 // document reads a description.
 func document(t *testing.T, w *httptest.ResponseRecorder) (doc struct {
 	Host, BasePath      string

@@ -47,6 +47,10 @@ func TestRestInserts(t *testing.T) {
 			name: "missing default", method: "POST", path: `/defaults?columns=id,label,n`, body: `[{"id":3,"label":"a"},{"id":4,"n":5},{"n":6}]`, header: []string{full, "Prefer: missing=default"}, status: 201,
 			want: `[{"id":3,"label":"a","n":7},{"id":4,"label":"none","n":5},{"id":102,"label":"none","n":6}]`, wantHeader: []string{"Preference-Applied: missing=default, return=representation"},
 		},
+		{name: "columns are for json", method: "POST", path: "/clients?columns=id", body: "id,name\n70,csv", header: []string{full, "Content-Type: text/csv"}, status: 201, want: `[{"id":70,"name":"csv"}]`},
+		{name: "no row beside columns", method: "POST", path: "/clients?columns=id", body: `5`, status: 400, want: `{"code":"22023"}`},
+		{name: "no json beside columns", method: "POST", path: "/clients?columns=id", body: `}{`, status: 400, want: `{"code":"22P02","message":"invalid input syntax for type json"}`},
+		{name: "no body beside columns", method: "PATCH", path: "/clients?columns=id", status: 400, want: `{"code":"22P02"}`},
 		{name: "unknown column", method: "POST", path: "/clients?columns=id,nope", body: `{"id":1}`, status: 400, want: `{"code":"PGRST204","message":"Could not find the 'nope' column of 'clients' in the schema cache"}`},
 		{name: "unknown key", method: "POST", path: "/clients", body: `{"id":1,"nope":1}`, status: 400, want: `{"code":"PGRST204"}`},
 		{name: "defaults only", method: "POST", path: "/defaults", body: `{}`, header: []string{full}, status: 201, want: `[{"id":103,"label":"none","n":7}]`},
@@ -110,6 +114,7 @@ func TestRestUpdatesAndDeletes(t *testing.T) {
 			name: "no operator", method: "PATCH", path: "/clients?id=5", body: `{"name":"x"}`, status: 400,
 			want: `{"code":"PGRST100","message":"\"failed to parse filter (5)\" (line 1, column 1)","details":"unexpected \"5\" expecting \"not\" or operator (eq, gt, ...)"}`,
 		},
+		{name: "not limited", method: "PATCH", path: "/items?id=gt.0", body: `{"qty":5}`, header: []string{"Prefer: handling=strict"}, status: 204},
 		{
 			name: "max affected", method: "PATCH", path: "/items?id=gt.0", body: `{"qty":5}`, header: []string{"Prefer: handling=strict, max-affected=2"}, status: 400,
 			want: `{"code":"PGRST124","message":"Query result exceeds max-affected preference constraint","details":"The query affects 4 rows"}`,

@@ -20,7 +20,7 @@ import (
 // Config is what the process itself needs to know; each package has its own.
 type Config struct {
 	Modules   []string `envconfig:"FLUXBASE_MODULES" default:"all" desc:"Capabilities to serve, comma separated: rest; or all. With rest alone nothing of ours needs to be installed in the database."`
-	LogLevel  string   `envconfig:"FLUXBASE_LOG_LEVEL" default:"info" pgrst:"log-level" dropin:"error" desc:"debug, info (a line for each request), warn, error (failures of the server only), or crit (nearly nothing)."`
+	LogLevel  string   `envconfig:"FLUXBASE_LOG_LEVEL" default:"info" pgrst:"log-level" dropin:"error" desc:"debug, info (a line for each request), warn, error (failures of the server only), or crit (nearly nothing). In PostgREST's place warn has what is answered with 4xx too, and error all 5xx."`
 	LogQuery  bool     `envconfig:"FLUXBASE_LOG_QUERY" default:"false" pgrst:"log-query" desc:"Add the SQL of a request to its line in the log; the values are not in it."`
 	LogFormat string   `envconfig:"FLUXBASE_LOG_FORMAT" default:"json" desc:"json for machines, text for people."`
 }
@@ -139,6 +139,10 @@ func loadSettings(f flags, database map[string]string) (*settings, error) {
 	}
 	if f.restPrefix != "" {
 		s.Rest.Prefix = f.restPrefix
+	}
+	// A name alone is our own way to say it; PostgREST refuses it.
+	if from := l.from["FLUXBASE_JWT_ROLE_CLAIM"]; from != "" && !strings.ContainsAny(s.JWT.RoleClaim[:1], "$.") {
+		errs = append(errs, fmt.Errorf("%s is %q: give a path such as $.role", from, s.JWT.RoleClaim))
 	}
 	list, wrong := l.appSettings()
 	s.Rest.AppSettings, errs = list, append(errs, wrong...)

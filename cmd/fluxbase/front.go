@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -33,6 +34,7 @@ type front struct {
 // back is what one configuration makes.
 type back struct {
 	rest.Config
+	jwt     token.Config
 	store   *catalog.Store
 	tokens  *token.Verifier
 	stop    context.CancelFunc // of store
@@ -82,14 +84,21 @@ func (f *front) metrics(all *prometheus.Registry) http.Handler {
 
 // use makes set hold, until ctx ends or the next call. One call at a time.
 func (f *front) use(ctx context.Context, set *settings) error {
-	tokens, err := token.New(set.JWT)
-	if err != nil {
+	old := f.current.Load()
+	b := &back{Config: set.Rest, jwt: set.JWT, handlerReg: prometheus.NewRegistry()}
+	keep := old != nil && reflect.DeepEqual(old.Catalog(), b.Catalog())
+	// A secret in a file of its own may be another one now.
+	keepTokens := old != nil && old.jwt == b.jwt && !strings.HasPrefix(b.jwt.Secret, "@")
+	if keep && keepTokens && reflect.DeepEqual(old.Config, b.Config) {
+		return nil // what was cached stays
+	}
+	var err error
+	if keepTokens {
+		b.tokens = old.tokens
+	} else if b.tokens, err = token.New(set.JWT); err != nil {
 		return err
 	}
-	old := f.current.Load()
-	b := &back{Config: set.Rest, tokens: tokens, handlerReg: prometheus.NewRegistry()}
-	b.handlerReg.MustRegister(tokens)
-	keep := old != nil && reflect.DeepEqual(old.Catalog(), b.Catalog())
+	b.handlerReg.MustRegister(b.tokens)
 	if keep {
 		b.store, b.stop, b.storeReg = old.store, old.stop, old.storeReg
 	} else {
@@ -97,7 +106,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 		b.store = catalog.NewStore(f.pools[requestPool], b.Catalog(), b.storeReg, f.log)
 	}
 	b.handler, err = rest.New(set.Rest, rest.Deps{
-		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: tokens,
+		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: b.tokens,
 		Catalog: b.store, Registerer: b.handlerReg, Log: f.log, Address: f.address,
 	})
 	if err != nil {

@@ -302,7 +302,7 @@ select json_build_object(
         and pg_has_role(r.oid, 'member')
         and (
           coalesce(g.context, 'user') = 'user'
-          or has_parameter_privilege(r.oid, split_part(v.cfg, '=', 1), 'set')
+          or has_parameter_privilege(split_part(v.cfg, '=', 1), 'set')
         )
       group by r.rolname
     ) as x

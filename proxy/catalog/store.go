@@ -41,6 +41,7 @@ type Store struct {
 	current atomic.Pointer[Catalog]
 	// For metrics; took is that of the last load, as time.Duration.
 	loaded, failed, took atomic.Int64
+	reported             atomic.Pointer[string] // the last error in the log
 
 	checks sync.WaitGroup // under way, for Fresh
 
@@ -98,8 +99,8 @@ func (s *Store) Current() *Catalog { return s.current.Load() }
 func (s *Store) Run(ctx context.Context) {
 	defer s.stop()
 	for {
-		if err := s.Refresh(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("the catalogue is not fresh", "error", err)
+		if err := s.Refresh(ctx); ctx.Err() == nil {
+			s.report(err)
 		}
 		t := time.NewTimer(max(checkEvery, time.Duration(s.cost.Load())*checkShare))
 		select {
@@ -216,7 +217,21 @@ func (s *Store) check(done chan struct{}) {
 	s.joining.Lock()
 	s.next = nil
 	s.joining.Unlock()
-	if err := s.Refresh(context.Background()); err != nil {
+	s.report(s.Refresh(context.Background()))
+}
+
+// report logs how a check went, if the one before went otherwise: checks come
+// every second.
+func (s *Store) report(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	switch was := s.reported.Swap(&text); {
+	case was != nil && *was == text, was == nil && err == nil:
+	case err != nil:
 		s.log.Warn("the catalogue is not fresh", "error", err)
+	default:
+		s.log.Info("the catalogue is fresh again")
 	}
 }

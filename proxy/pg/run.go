@@ -107,32 +107,35 @@ func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 	if role == "" {
 		role = "none"
 	}
+	more := len(tx.Settings)
+	first := role
+	if more > 0 {
+		first = "none" // the login may set what the role may not: the role comes last
+	}
 	s.settings = [...][]byte{
-		bytesOf(readOnly), bytesOf(tx.SearchPath), bytesOf(role), bytesOf(tx.Claims), bytesOf(tx.Method),
+		bytesOf(readOnly), bytesOf(tx.SearchPath), bytesOf(first), bytesOf(tx.Claims), bytesOf(tx.Method),
 		bytesOf(tx.Path), bytesOf(tx.Headers), bytesOf(tx.Cookies), bytesOf(tx.RequestID),
 	}
 	s.send(p, stmtKey{sql: become}, s.settings[:], nil, stepDropped)
-	if len(tx.Settings) == 0 {
+	if more == 0 {
 		return
 	}
-	more := make([][]byte, 0, 2*len(tx.Settings))
+	args := make([][]byte, 0, 2*more+1)
 	for _, st := range tx.Settings {
-		more = append(more, bytesOf(st.Name), bytesOf(st.Value))
+		args = append(args, bytesOf(st.Name), bytesOf(st.Value))
 	}
-	s.send(p, s.setMore(len(tx.Settings)), more, nil, stepDropped)
+	s.send(p, s.setMore(more), append(args, bytesOf(role)), nil, stepDropped)
 }
 
-// setMore is the statement that sets n further parameters.
+// setMore is the statement that sets n further parameters, and then the role.
 func (s *session) setMore(n int) stmtKey {
 	for i := len(s.more); i <= n; i++ {
 		var b strings.Builder
 		b.WriteString("select ")
 		for j := range i {
-			if j > 0 {
-				b.WriteString(", ")
-			}
-			fmt.Fprintf(&b, "set_config($%d, $%d, true)", 2*j+1, 2*j+2)
+			fmt.Fprintf(&b, "set_config($%d, $%d, true), ", 2*j+1, 2*j+2)
 		}
+		fmt.Fprintf(&b, "set_config('role', $%d, true)", 2*i+1)
 		s.more = append(s.more, b.String())
 	}
 	return stmtKey{sql: s.more[n]}

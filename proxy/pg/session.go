@@ -182,7 +182,7 @@ func (s *session) took(tx *Tx, d time.Duration) {
 // All of them give columns, because after an error pgconn confuses the
 // descriptions of those that it skips.
 func (s *session) quick(tx *Tx) bool {
-	if tx.Mode != ReadOnly || tx.named() || len(tx.Before) > 0 {
+	if tx.Mode != ReadOnly || tx.named() || len(tx.Before) > 0 || tx.After.SQL != "" {
 		return false
 	}
 	e, ok := s.named[tx.key(&tx.Main)]

@@ -108,11 +108,7 @@ func (h *Handler) describe(w *web.Response, hr *http.Request, r *request, caller
 	if cat == nil {
 		return web.CatalogNotLoaded
 	}
-	schema := cat.Schema(r.schema)
-	if schema == nil { // not made yet
-		schema = &catalog.Schema{Name: r.schema}
-	}
-	d := &description{server: h.server, schema: schema, security: h.cfg.OpenAPISecurity}
+	d := &description{server: h.server, schema: cat.Schema(r.schema), security: h.cfg.OpenAPISecurity}
 	if err := h.readAccess(w, hr, r, cat, caller, d); err != nil {
 		return err
 	}

@@ -221,19 +221,26 @@ func gathered(t *testing.T, reg prometheus.Gatherer) map[string]float64 {
 // what comes is a plan or the client's error. Requests of one shape must have one
 // statement, or the cache would answer one with another's.
 func FuzzRequest(f *testing.F) {
-	f.Add("GET", "clients", "select=id,name&id=eq.1&order=id.desc&limit=5", "count=exact", "application/json", "")
-	f.Add("GET", "projects", "select=*,clients!inner(name),...tasks(id)&clients.name=like.*a*&or=(id.eq.1,tasks.is.null)", "", "text/csv", "")
-	f.Add("POST", "clients", "columns=id&on_conflict=id", "resolution=merge-duplicates,return=representation", "", `[{"id":1}]`)
-	f.Add("PATCH", "items", "id=in.(1,2)&select=data->>k::int", "return=representation", "", `{"qty":1}`)
-	f.Add("PUT", "clients", "id=eq.1", "", "", `{"id":1}`)
-	f.Add("DELETE", "items", "id=gt.1", "", "", "")
-	f.Add("GET", "rpc/add", "a=1&b=eq.2", "", "", "")
-	f.Add("POST", "rpc/total", "select=x", "count=exact", "", `{"ns":[1]}`)
+	f.Add("GET", "clients", "select=id,name&id=eq.1&order=id.desc&limit=5", "count=exact", "application/json", "", "")
+	f.Add("GET", "projects", "select=*,clients!inner(name),...tasks(id)&clients.name=like.*a*&or=(id.eq.1,tasks.is.null)", "", "text/csv", "", "")
+	f.Add("POST", "clients", "columns=id&on_conflict=id", "resolution=merge-duplicates,return=representation", "", `[{"id":1}]`, "")
+	f.Add("PATCH", "items", "id=in.(1,2)&select=data->>k::int", "return=representation", "", `{"qty":1}`, "")
+	f.Add("PUT", "clients", "id=eq.1", "", "", `{"id":1}`, "")
+	f.Add("DELETE", "items", "id=gt.1", "", "", "", "")
+	f.Add("DELETE", "items", "id=gt.1", "max-affected=1", "", "", "")
+	f.Add("POST", "rpc/add", "columns=a", "", "", "b=1", "application/x-www-form-urlencoded")
+	f.Add("POST", "clients", "columns=id", "", "", "id,name\n1,x", "text/csv")
+	for _, body := range []string{`{}`, `[]`, `5`, ``} {
+		f.Add("POST", "clients", "", "", "", body, "")
+		f.Add("POST", "clients", "columns=id", "", "", body, "")
+	}
+	f.Add("GET", "rpc/add", "a=1&b=eq.2", "", "", "", "")
+	f.Add("POST", "rpc/total", "select=x", "count=exact", "", `{"ns":[1]}`, "")
 	c := storedCatalog(f)
 	cfg := testConfig(f, func(c *Config) { c.AggregatesEnabled, c.MaxRows = true, new(int64(100)) })
 	var statements sync.Map
-	f.Fuzz(func(t *testing.T, method, path, query, prefer, accepted, body string) {
-		hr := newHTTP("GET", "/x", body, "Prefer: "+prefer, "Accept: "+accepted)
+	f.Fuzz(func(t *testing.T, method, path, query, prefer, accepted, body, content string) {
+		hr := newHTTP("GET", "/x", body, "Prefer: "+prefer, "Accept: "+accepted, "Content-Type: "+content)
 		hr.Method, hr.URL.Path, hr.URL.RawPath, hr.URL.RawQuery = method, "/rest/v1/"+path, "", query
 		r, err := parseHTTP(cfg, hr)
 		var pl *plan

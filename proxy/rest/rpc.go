@@ -11,7 +11,7 @@ import (
 )
 
 // scalarName is what the value of a function is called in the statement; it is
-// PostgREST's name, which verbose plans show.
+// PostgREST's name, which CSV, filters and verbose plans show.
 const scalarName = "pgrst_scalar"
 
 // call plans a function.
@@ -60,7 +60,7 @@ func (p *planner) call() (*plan, error) {
 // argumentNames are the arguments of the URL, or the keys of the body.
 func (p *planner) argumentNames() ([]string, error) {
 	if !p.r.reads() && p.r.method != http.MethodOptions {
-		if par := p.param(paramColumns); par != nil {
+		if par := p.param(paramColumns); par != nil && p.r.columns {
 			names, err := query.ParseColumns("columns", par.value)
 			return names, parseError(err)
 		}

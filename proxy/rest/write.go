@@ -259,14 +259,17 @@ func (p *planner) body(q *query.SQL, cols []*catalog.Column, oneRow bool) {
 	}
 }
 
-// bodyParam writes the body; one that is neither object nor array is an empty
-// array.
+// bodyParam writes the body. One that is neither object nor array is an empty
+// array or, where it was not checked, the one element of an array.
 func (p *planner) bodyParam(q *query.SQL, kind string) {
-	if p.r.shape.other {
+	switch {
+	case !p.r.shape.other:
+		q.Param(bodyParam).Add("::", kind)
+	case p.r.columns:
+		q.Add(kind, "_build_array(").Param(bodyParam).Add("::", kind, ")")
+	default:
 		q.Add("'[]'::", kind)
-		return
 	}
-	q.Param(bodyParam).Add("::", kind)
 }
 
 // defaults writes an object with the columns' defaults, for objects to be laid over.
