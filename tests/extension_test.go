@@ -250,7 +250,7 @@ func tablesOf(t *testing.T, conn *pgx.Conn) string {
 		  order by c.oid::regclass::text), '')
 		from pg_class as c
 		where c.relkind in ('r', 'p')
-		and c.relnamespace in ('auth'::regnamespace, 'fluxbase'::regnamespace)`
+		and c.relnamespace in ('auth'::regnamespace, 'fluxbase'::regnamespace, 'realtime'::regnamespace)`
 	var all string
 	if err := conn.QueryRow(t.Context(), ask).Scan(&all); err != nil {
 		t.Fatal(err)
