@@ -58,7 +58,8 @@ type Transaction struct {
 	Touched []Touched
 }
 
-// Touched counts changes of a table or, where Relation is nil, messages of a prefix.
+// Touched counts changes of a table or, where Relation is nil, messages of a prefix;
+// where that is empty too, messages of prefixes too many to tell.
 type Touched struct {
 	Relation *Relation
 	Prefix   string
@@ -98,7 +99,7 @@ func (w *Want) HasPrefix(prefix string) bool {
 // HasTouched tells whether what a large transaction touched is wanted.
 func (w *Want) HasTouched(t *Touched) bool {
 	if t.Relation == nil {
-		return w.HasPrefix(t.Prefix)
+		return w.HasPrefix(t.Prefix) || t.Prefix == "" && len(w.Prefixes) > 0
 	}
 	return w.HasTable(t.Relation.Table)
 }

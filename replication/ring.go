@@ -1,0 +1,213 @@
+package replication
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fluxbase/fluxbase/proxy/changes"
+)
+
+// ring keeps the latest transactions, in commit order, for all who read them. The
+// decoder adds to it and waits for no one.
+type ring struct {
+	maxBytes int
+	maxAge   time.Duration
+	// maxHold is how far behind a durable subscription may keep the log.
+	maxHold func() changes.LSN
+	start   time.Time
+
+	mu sync.Mutex
+	// entries[0] has number base.
+	entries []entry
+	base    uint64
+	bytes   int
+	// attached is set once there has been a slot. Of what was committed from floor on
+	// the ring, up to received, has all.
+	attached        bool
+	epoch           changes.Epoch
+	floor, received changes.LSN
+	// fresh is the latest proof, as time since start (0 for none): all that was
+	// committed before it has been added.
+	fresh  time.Duration
+	subs   map[*subscription]struct{}
+	closed bool
+	gaps   map[changes.Reason]int64
+}
+
+type entry struct {
+	tx   *changes.Transaction
+	size int
+	// added is when, and fresh what was proven then, both since start.
+	added, fresh time.Duration
+}
+
+func newRing(maxBytes int, maxAge time.Duration, maxHold func() changes.LSN) *ring {
+	return &ring{
+		maxBytes: maxBytes, maxAge: maxAge, maxHold: maxHold, start: time.Now(),
+		subs: map[*subscription]struct{}{}, gaps: map[changes.Reason]int64{},
+	}
+}
+
+// attach tells from where a connection can read on. It returns where to begin: at
+// what was received last if the slot still has all from there, else at confirmed,
+// which is the slot's; then every reader is told of a gap. flushed is how far the
+// database's log reaches.
+func (r *ring) attach(epoch changes.Epoch, confirmed, flushed changes.LSN, made bool) changes.LSN {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case !r.attached:
+		r.attached = true
+		r.reset(changes.Started, epoch, confirmed)
+	case epoch != r.epoch || flushed < r.received:
+		r.reset(changes.NewEpoch, epoch, confirmed)
+	case made || confirmed > r.received:
+		r.reset(changes.SlotLost, epoch, confirmed)
+	}
+	return r.received
+}
+
+func (r *ring) reset(reason changes.Reason, epoch changes.Epoch, at changes.LSN) {
+	r.base += uint64(len(r.entries))
+	r.entries, r.bytes = nil, 0
+	r.epoch, r.floor, r.received = epoch, at, at
+	for s := range r.subs {
+		why := reason
+		if reason == changes.Started && s.from != (changes.Position{}) {
+			if why = s.misses(); why == "" {
+				continue
+			}
+		}
+		s.queue = s.queue[:0]
+		s.gapped(why, r.position(at))
+	}
+}
+
+func (r *ring) position(at changes.LSN) changes.Position {
+	return changes.Position{Epoch: r.epoch, LSN: at}
+}
+
+// add takes a transaction and queues it for its readers. One that is here already
+// is dropped: after a reconnection the server may begin a little early.
+func (r *ring) add(tx *changes.Transaction, size int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if tx.End <= r.received {
+		return
+	}
+	now := time.Since(r.start)
+	r.entries = append(r.entries, entry{tx, size, now, r.fresh})
+	r.bytes += size
+	for s := range r.subs {
+		if tx.End > s.from.LSN && s.wants(tx) {
+			s.offer(r.base+uint64(len(r.entries))-1, r.position(r.received))
+		}
+	}
+	r.received = tx.End
+	r.evict(now)
+}
+
+// advance says that all up to at was received, where there was nothing to add.
+func (r *ring) advance(at changes.LSN) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.received = max(r.received, at)
+}
+
+// prove says that all that was committed before t has been added.
+func (r *ring) prove(t time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fresh = max(r.fresh, t.Sub(r.start))
+}
+
+// evict drops what is too old or too much.
+func (r *ring) evict(now time.Duration) {
+	n := 0
+	for n < len(r.entries) && (r.bytes > r.maxBytes || now-r.entries[n].added > r.maxAge) {
+		r.bytes -= r.entries[n].size
+		r.floor = r.entries[n].tx.End
+		r.entries[n] = entry{}
+		n++
+	}
+	r.base += uint64(n)
+	r.entries = r.entries[n:]
+	if len(r.entries) == 0 {
+		r.entries = nil // not an empty rest of much memory
+	}
+}
+
+// safe evicts what is too old and returns up to where the database may forget its
+// log: what is in the ring must be there for a restart to read again, and so must
+// what durable subscriptions have not done.
+func (r *ring) safe() (received, flush changes.LSN) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.evict(time.Since(r.start))
+	flush = r.received
+	if len(r.entries) > 0 {
+		flush = r.entries[0].tx.Commit
+	}
+	for s := range r.subs {
+		if s.durable && s.done.Epoch == r.epoch && s.done.LSN+r.maxHold() >= r.received {
+			flush = min(flush, s.done.LSN)
+		}
+	}
+	return r.received, flush
+}
+
+// since returns the numbers of the transactions after at.
+func (r *ring) since(at changes.LSN, wants func(*changes.Transaction) bool) (numbers []uint64) {
+	first, _ := slices.BinarySearchFunc(r.entries, at+1, func(e entry, end changes.LSN) int { return cmp.Compare(e.tx.End, end) })
+	for i := first; i < len(r.entries); i++ {
+		if wants(r.entries[i].tx) {
+			numbers = append(numbers, r.base+uint64(i))
+		}
+	}
+	return numbers
+}
+
+// clock makes a time of a proof; zero of none.
+func (r *ring) clock(fresh time.Duration) time.Time {
+	if fresh == 0 {
+		return time.Time{}
+	}
+	return r.start.Add(fresh)
+}
+
+// state tells what was received last, and what is proven.
+func (r *ring) state() (p changes.Position, fresh time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.position(r.received), r.clock(r.fresh)
+}
+
+// span tells what the ring holds: bytes, and the age of the oldest.
+func (r *ring) span() (bytes int, age time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.entries) > 0 {
+		age = time.Since(r.start) - r.entries[0].added
+	}
+	return r.bytes, age
+}
+
+// told counts the gaps by reason.
+func (r *ring) told() map[changes.Reason]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.gaps)
+}
+
+// close ends all subscriptions.
+func (r *ring) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for s := range r.subs {
+		s.end()
+	}
+}
