@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +25,9 @@ type Deps struct {
 	Pools map[string]*pg.DB // by name, for metrics and readiness
 	// Ready are further conditions of /readyz, by name.
 	Ready map[string]func() error
+	// Notes are what /readyz tells beside, by name: what is amiss but keeps no request
+	// from being answered. An empty one is all well.
+	Notes map[string]func() string
 	// Rest answers all below RestPrefix.
 	Rest       web.Handler
 	RestPrefix string
@@ -51,6 +56,7 @@ type Server struct {
 	metrics    *metrics
 	pools      map[string]*pg.DB
 	ready      map[string]func() error
+	notes      map[string]func() string
 	rest       web.Handler
 	restPrefix string
 	live       atomic.Pointer[Live]
@@ -61,7 +67,7 @@ type Server struct {
 // New makes a Server. cfg must have passed Check.
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
-		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), pools: deps.Pools, ready: deps.Ready,
+		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), pools: deps.Pools, ready: deps.Ready, notes: deps.Notes,
 		rest: deps.Rest, restPrefix: deps.RestPrefix,
 	}
 	s.SetLive(deps.Live)
@@ -152,5 +158,11 @@ func (s *Server) readyz(w *web.Response, r *http.Request) error {
 			return err
 		}
 	}
-	return web.Text(w, http.StatusOK, "ready\n")
+	text := "ready\n"
+	for _, name := range slices.Sorted(maps.Keys(s.notes)) {
+		if note := s.notes[name](); note != "" {
+			text += name + ": " + note + "\n"
+		}
+	}
+	return web.Text(w, http.StatusOK, text)
 }

@@ -124,6 +124,20 @@ func (s *Stream) State() changes.State {
 	return st
 }
 
+// Note says in a few words what is amiss, for whoever may ask; empty is nothing.
+// The log and State say more.
+func (s *Stream) Note() string {
+	st := s.State()
+	var f *Failure
+	if errors.As(st.Err, &f) {
+		return string(st.Phase) + " (" + f.Kind + ")"
+	}
+	if st.Phase != changes.Streaming {
+		return string(st.Phase)
+	}
+	return ""
+}
+
 func (s *Stream) enter(phase changes.Phase, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

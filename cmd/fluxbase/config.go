@@ -15,6 +15,7 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/rest"
 	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/fluxbase/fluxbase/replication"
 )
 
 // Config is what the process itself needs to know; each package has its own.
@@ -68,6 +69,7 @@ type settings struct {
 	JWT    token.Config
 	Rest   rest.Config
 	DropIn DropInConfig
+	Stream replication.Config
 
 	dropIn bool
 	// ignored are variables that PostgREST may know, but not we.
@@ -107,7 +109,7 @@ type checker interface{ Check() error }
 
 // all lists the Configs; docs/reference/config.md is generated from it.
 func (s *settings) all() []checker {
-	return []checker{&s.Main, &s.Server, &s.DB, &s.JWT, &s.Rest, &s.DropIn}
+	return []checker{&s.Main, &s.Server, &s.DB, &s.JWT, &s.Rest, &s.DropIn, &s.Stream}
 }
 
 // loadSettings reads the environment and, in drop-in mode, what the database has

@@ -21,6 +21,7 @@ import (
 
 	"github.com/fluxbase/fluxbase/proxy"
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/replication"
 )
 
 func newServeCmd() *cobra.Command {
@@ -103,7 +104,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 		return err
 	}
 
-	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Ready: map[string]func() error{}}
+	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Ready: map[string]func() error{}, Notes: map[string]func() string{}}
 	front := &front{
 		log: log, pools: pools, background: &background,
 		address: net.JoinHostPort(set.Server.Host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)),
@@ -116,6 +117,15 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 		}
 		deps.Rest, deps.RestPrefix = front.Serve, set.Rest.Prefix
 		deps.Ready["catalog"] = front.Ready
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if set.Stream.DatabaseURL != "" {
+		stream, err := replication.New(set.Stream, port, log, reg)
+		if err != nil {
+			return err
+		}
+		deps.Notes["changes"] = stream.Note
+		background.Go(func() { stream.Run(stopping) })
 	}
 	deps.Live = set.live()
 	server := proxy.New(set.Server, deps)
