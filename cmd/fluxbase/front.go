@@ -26,6 +26,7 @@ type front struct {
 	pools      map[string]*pg.DB
 	address    string          // where clients reach us
 	background *sync.WaitGroup // of stores; they end with the context of use
+	announced  func() bool     // whether schemaChanged is called for every change
 	current    atomic.Pointer[back]
 }
 
@@ -49,6 +50,13 @@ func (f *front) Serve(w *web.Response, r *http.Request) error {
 		return web.CatalogNotLoaded
 	}
 	return b.handler.Serve(w, r)
+}
+
+// schemaChanged has the catalogue checked, soon.
+func (f *front) schemaChanged() {
+	if b := f.current.Load(); b != nil {
+		b.store.Wake()
+	}
 }
 
 // Ready says whether there is something to serve with.
@@ -85,6 +93,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	} else {
 		b.storeReg = prometheus.NewRegistry()
 		b.store = catalog.NewStore(f.pools[requestPool], b.Catalog(), b.storeReg, f.log)
+		b.store.Follow(f.announced)
 	}
 	b.handler, err = rest.New(set.Rest, rest.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: tokens,

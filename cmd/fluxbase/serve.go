@@ -21,7 +21,6 @@ import (
 
 	"github.com/fluxbase/fluxbase/proxy"
 	"github.com/fluxbase/fluxbase/proxy/pg"
-	"github.com/fluxbase/fluxbase/replication"
 )
 
 func newServeCmd() *cobra.Command {
@@ -105,9 +104,16 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 	}
 
 	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Ready: map[string]func() error{}, Notes: map[string]func() string{}}
+	port := l.Addr().(*net.TCPAddr).Port
 	front := &front{
 		log: log, pools: pools, background: &background,
-		address: net.JoinHostPort(set.Server.Host, strconv.Itoa(l.Addr().(*net.TCPAddr).Port)),
+		address:   net.JoinHostPort(set.Server.Host, strconv.Itoa(port)),
+		announced: func() bool { return false },
+	}
+	if set.Stream.DatabaseURL != "" {
+		if err := stream(stopping, set, port, front, &deps); err != nil {
+			return err
+		}
 	}
 	if set.Main.on("rest") {
 		if complete {
@@ -117,15 +123,6 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 		}
 		deps.Rest, deps.RestPrefix = front.Serve, set.Rest.Prefix
 		deps.Ready["catalog"] = front.Ready
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if set.Stream.DatabaseURL != "" {
-		stream, err := replication.New(set.Stream, port, log, reg)
-		if err != nil {
-			return err
-		}
-		deps.Notes["changes"] = stream.Note
-		background.Go(func() { stream.Run(stopping) })
 	}
 	deps.Live = set.live()
 	server := proxy.New(set.Server, deps)

@@ -22,7 +22,10 @@ begin
         when p.timeline = excluded.timeline then greatest(p.confirmed_lsn, excluded.confirmed_lsn)
         else excluded.confirmed_lsn
       end,
-      live_until = greatest(p.live_until, excluded.live_until);
+      live_until = case
+        when renew.lease > '0' then greatest(p.live_until, excluded.live_until)
+        else excluded.live_until
+      end;
 
   -- Long after their end, because nobody may wait for a row that another deletes.
   delete from fluxbase.proxies as p
@@ -51,9 +54,9 @@ $$;
 
 comment on function fluxbase.renew(uuid, text, integer, pg_lsn, interval) is
   'Renews the lease of a process that follows the changes, for lease from now on, and confirms
-that it has dealt with all that was committed before a place in the log of a timeline. Returns
-whether changes of the schema are announced in the stream, and a text that changes with settings
-of roles, which are not.';
+that it has dealt with all that was committed before a place in the log of a timeline. A lease of
+no time gives it back. Returns whether changes of the schema are announced in the stream, and a
+text that changes with settings of roles, which are not.';
 
 revoke all on function fluxbase.renew(uuid, text, integer, pg_lsn, interval) from public;
 grant execute on function fluxbase.renew(uuid, text, integer, pg_lsn, interval)

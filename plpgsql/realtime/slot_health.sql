@@ -14,7 +14,8 @@ as $$
     )::bigint,
     s.safe_wal_size
   from pg_replication_slots as s
-  where s.plugin = 'pgoutput'
+  where starts_with(s.slot_name::text, 'fluxbase_')
+  and s.plugin = 'pgoutput'
   and s.database = current_database()
   order by s.slot_name
 $$;
