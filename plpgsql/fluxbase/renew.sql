@@ -48,6 +48,9 @@ begin
       -- Roles belong to the cluster, so no event trigger sees their settings.
       select count(*) || '.' || coalesce(sum(s.xmin::text::bigint), 0)
       from pg_db_role_setting as s
+      where s.setdatabase in (
+        0, (select d.oid from pg_database as d where d.datname = current_database())
+      )
     );
 end;
 $$;
