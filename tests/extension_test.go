@@ -120,6 +120,10 @@ func TestExtensionIsMigrate(t *testing.T) {
 	if _, err := extended.Exec(t.Context(), `create extension fluxbase`); err != nil {
 		t.Fatal(sql.Explain(err))
 	}
+	// Publications can't belong to an extension.
+	if _, err := extended.Exec(t.Context(), `select realtime.create_publications()`); err != nil {
+		t.Fatal(sql.Explain(err))
+	}
 	byExtension := snapshot(t, extended)
 	migrated := database("migrated")
 	install(t, migrated)
