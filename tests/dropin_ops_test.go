@@ -289,7 +289,7 @@ func TestSettingsAreReadFromAStream(t *testing.T) {
 	s := runServer(t, cmd)
 	serves := func() bool { return s.call(t, "GET", "/things?select=id&id=eq.1", "").Body == `[{"id":1}]` }
 	eventually(t, "it serves", serves)
-	inDatabase(t, db, "set pgrst.db_max_rows = 0")
+	inDatabase(t, db, "set pgrst.db_max_rows = 7")
 	exec(t, db, `notify pgrst`)
 	eventually(t, "it was told", func() bool { return strings.Contains(s.Log(), `"schema":true,"config":true`) })
 	if !serves() {

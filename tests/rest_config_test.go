@@ -79,7 +79,7 @@ end $$;
 	show("request.method", `"GET"`)
 	show("request.path", `"/rest/v1/rpc/show"`)
 	show("role", `"anon"`)
-	show("search_path", `"\"public\", \"extensions\""`)
+	show("search_path", `"\"public\", \"public\", \"extensions\""`) // the schema, then the others
 	show("request.cookies", `"{\"a\":\"1\",\"b\":\"x y\"}"`, `Cookie: a=1; b="x y"`)
 	show("request.jwt.claims", `"{\"role\":\"anon\"}"`)
 	show("request.headers", `"{\"x-odd\":\"q\\\"\\\\é\"}"`, `X-Odd: q"\é`)

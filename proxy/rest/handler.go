@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,9 +85,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 func searchPath(schema string, extra []string) string {
 	list := []string{query.Ident(schema)}
 	for _, s := range extra {
-		if id := query.Ident(s); !slices.Contains(list, id) {
-			list = append(list, id)
-		}
+		list = append(list, query.Ident(s))
 	}
 	return strings.Join(list, ", ")
 }
