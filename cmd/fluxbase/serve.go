@@ -101,25 +101,18 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 		return err
 	}
 
-<<<<<<< HEAD
-	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Ready: map[string]func() error{}, Notes: map[string]func() string{}}
-	port := l.Addr().(*net.TCPAddr).Port
+	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Notes: map[string]func() string{}}
 	front := &front{
-		log: log, pools: pools, background: &background,
-		address:   net.JoinHostPort(set.Server.Host, strconv.Itoa(port)),
+		log: log, pools: pools, background: &background, address: address(set, l), dropIn: set.dropIn,
 		announced: func() bool { return false },
 	}
+	r := &reloader{flags: f, log: log, front: front, set: set, wake: make(chan struct{}, 1), fail: fail}
+	deps.Ready = append(deps.Ready, r.connected)
 	if set.Stream.DatabaseURL != "" {
-		if err := stream(stopping, set, port, front, &deps); err != nil {
+		if err := stream(ctx, set, l.Addr().String(), front, &deps); err != nil {
 			return err
 		}
 	}
-=======
-	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Notes: map[string]func() string{}}
-	front := &front{log: log, pools: pools, background: &background, address: address(set, l), dropIn: set.dropIn}
-	r := &reloader{flags: f, log: log, front: front, set: set, wake: make(chan struct{}, 1), fail: fail}
-	deps.Ready = append(deps.Ready, r.connected)
->>>>>>> stream
 	if set.Main.on("rest") {
 		if complete {
 			if err := front.use(ctx, set); err != nil {
@@ -129,17 +122,6 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 		deps.Rest, deps.RestPrefix = front.Serve, set.Rest.Prefix
 		deps.Ready = append(deps.Ready, front.Ready)
 	}
-<<<<<<< HEAD
-=======
-	if set.Stream.DatabaseURL != "" {
-		stream, err := replication.New(set.Stream, l.Addr().String(), log, reg)
-		if err != nil {
-			return err
-		}
-		deps.Notes["changes"] = stream.Note
-		background.Go(func() { stream.Run(ctx) })
-	}
->>>>>>> stream
 	deps.Live = set.live()
 	r.server = proxy.New(set.Server, deps)
 	if at, on := set.admin(); on {

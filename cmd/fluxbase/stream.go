@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 
 	"github.com/fluxbase/fluxbase/proxy"
 	"github.com/fluxbase/fluxbase/proxy/pg"
@@ -16,9 +14,10 @@ import (
 // busConnections is one for the lease and one for what the stream waits for.
 const busConnections = 2
 
-// stream follows the changes of the database until ctx ends.
-func stream(ctx context.Context, set *settings, port int, f *front, deps *proxy.Deps) error {
-	source, err := replication.New(set.Stream, port, deps.Log, deps.Reg)
+// stream follows the changes of the database until ctx ends. address is where this
+// process listens, which tells it from the others of its host.
+func stream(ctx context.Context, set *settings, address string, f *front, deps *proxy.Deps) error {
+	source, err := replication.New(set.Stream, address, deps.Log, deps.Reg)
 	if err != nil {
 		return err
 	}
@@ -31,7 +30,7 @@ func stream(ctx context.Context, set *settings, port int, f *front, deps *proxy.
 		return fmt.Errorf("find a name for this process: %w", err)
 	}
 	b := bus.New(bus.Deps{
-		Source: source, DB: db, Name: net.JoinHostPort(host, strconv.Itoa(port)),
+		Source: source, DB: db, Name: host + " " + address,
 		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: f.schemaChanged,
 	})
 	f.announced = b.AnnouncesDDL
