@@ -21,11 +21,12 @@ begin
   for v_function in
     select p.oid
     from pg_proc as p
-    where p.pronamespace = 'auth'::regnamespace
+    where p.pronamespace = any (array['auth', 'fluxbase', 'realtime']::regnamespace[])
     and p.proowner = 'fluxbase_admin'::regrole
   loop
     execute format(
-      'revoke all on routine %s from public, anon, authenticated, service_role',
+      'revoke all on routine %s from public, anon, authenticated, service_role, '
+      'fluxbase_replication',
       v_function
     );
   end loop;
@@ -37,4 +38,36 @@ $$;
 {{ template "auth/email.sql" . }}
 {{ template "auth/jwt.sql" . }}
 
+{{ template "fluxbase/hmac.sql" . }}
+{{ template "fluxbase/emit.sql" . }}
+{{ template "fluxbase/mark.sql" . }}
+{{ template "fluxbase/await.sql" . }}
+{{ template "fluxbase/renew.sql" . }}
+{{ template "fluxbase/read_message_keys.sql" . }}
+
+{{ template "realtime/has_identity.sql" . }}
+{{ template "realtime/check_table.sql" . }}
+{{ template "realtime/check_publication.sql" . }}
+{{ template "realtime/enable.sql" . }}
+{{ template "realtime/disable.sql" . }}
+{{ template "realtime/slot_health.sql" . }}
+{{ template "realtime/heartbeat.sql" . }}
+{{ template "realtime/create_publications.sql" . }}
+{{ template "realtime/tg_ddl_command_end__announce.sql" . }}
+{{ template "realtime/tg_sql_drop__announce.sql" . }}
+{{ template "realtime/tg_ddl_command_end__keep_identity.sql" . }}
+{{ template "realtime/create_event_triggers.sql" . }}
+
 reset role;
+
+-- As who migrates: fluxbase_admin may not.
+do $$
+begin
+  -- A publication can't belong to an extension, so a dump of the database makes it
+  -- again, and must not find it there.
+  if not exists (select from pg_extension as e where e.extname = 'fluxbase') then
+    perform realtime.create_publications();
+  end if;
+  perform realtime.create_event_triggers();
+end;
+$$;

@@ -87,12 +87,12 @@ const snapshotQuery = `
 with ours as (
   select n.oid, n.nspname, n.nspowner, n.nspacl
   from pg_namespace as n
-  where n.nspname in ('auth', 'fluxbase')
+  where n.nspname in ('auth', 'fluxbase', 'realtime')
 ),
 grants (what, acl) as (
   select format('schema %s', n.nspname), coalesce(n.nspacl, acldefault('n', n.nspowner))
   from pg_namespace as n
-  where n.nspname in ('auth', 'fluxbase', 'public')
+  where n.nspname in ('auth', 'fluxbase', 'realtime', 'public')
   union all
   select format('relation %s', c.oid::regclass), coalesce(c.relacl, acldefault('r', c.relowner))
   from pg_class as c
@@ -148,6 +148,14 @@ select format('function %s owner %s: %s %s', p.oid::regprocedure, p.proowner::re
   pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'))
 from pg_proc as p
 join ours on ours.oid = p.pronamespace
+union all
+select format('publication %s owner %s via root %s: %s', p.pubname, p.pubowner::regrole, p.pubviaroot,
+  (select string_agg(format('%s %s', t.tablename, t.attnames), ', ' order by t.tablename)
+   from pg_publication_tables as t where t.pubname = p.pubname))
+from pg_publication as p
+union all
+select format('event trigger %s %s %s %s %s', e.evtname, e.evtevent, e.evtenabled, e.evttags, e.evtfoid::regprocedure)
+from pg_event_trigger as e
 union all
 select format('grant on %s by %s to %s: %s %s', g.what, a.grantor::regrole, a.grantee::regrole, a.privilege_type, a.is_grantable)
 from grants as g, aclexplode(g.acl) as a

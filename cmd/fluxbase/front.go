@@ -28,6 +28,7 @@ type front struct {
 	address    string // where clients reach us
 	dropIn     bool
 	background *sync.WaitGroup // of stores; they end with the context of use
+	announced  func() bool     // whether schemaChanged is called for every change
 	current    atomic.Pointer[back]
 }
 
@@ -53,6 +54,13 @@ func (f *front) Serve(w *web.Response, r *http.Request) error {
 		return web.CatalogNotLoaded
 	}
 	return b.handler.Serve(w, r)
+}
+
+// schemaChanged has the catalogue checked, soon.
+func (f *front) schemaChanged() {
+	if b := f.current.Load(); b != nil {
+		b.store.Wake()
+	}
 }
 
 // Ready says whether there is something to serve with.
@@ -104,6 +112,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	} else {
 		b.storeReg = prometheus.NewRegistry()
 		b.store = catalog.NewStore(f.pools[requestPool], b.Catalog(), b.storeReg, f.log)
+		b.store.Follow(f.announced)
 	}
 	b.handler, err = rest.New(set.Rest, rest.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: b.tokens,

@@ -17,7 +17,6 @@ import (
 
 	"github.com/fluxbase/fluxbase/proxy"
 	"github.com/fluxbase/fluxbase/proxy/pg"
-	"github.com/fluxbase/fluxbase/replication"
 )
 
 func newServeCmd() *cobra.Command {
@@ -97,9 +96,17 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 	}
 
 	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Notes: map[string]func() string{}}
-	front := &front{log: log, pools: pools, background: &background, address: address(set, l), dropIn: set.dropIn}
+	front := &front{
+		log: log, pools: pools, background: &background, address: address(set, l), dropIn: set.dropIn,
+		announced: func() bool { return false },
+	}
 	r := &reloader{flags: f, log: log, front: front, set: set, wake: make(chan struct{}, 1), fail: fail}
 	deps.Ready = append(deps.Ready, r.connected)
+	if set.Stream.DatabaseURL != "" {
+		if err := stream(ctx, set, l.Addr().String(), front, &deps); err != nil {
+			return err
+		}
+	}
 	if set.Main.on("rest") {
 		if complete {
 			if err := front.use(ctx, set); err != nil {
@@ -108,14 +115,6 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 		}
 		deps.Rest, deps.RestPrefix = front.Serve, set.Rest.Prefix
 		deps.Ready = append(deps.Ready, front.Ready)
-	}
-	if set.Stream.DatabaseURL != "" {
-		stream, err := replication.New(set.Stream, l.Addr().String(), log, reg)
-		if err != nil {
-			return err
-		}
-		deps.Notes["changes"] = stream.Note
-		background.Go(func() { stream.Run(ctx) })
 	}
 	deps.Live = set.live()
 	r.server = proxy.New(set.Server, deps)

@@ -20,6 +20,9 @@ var fingerprintSQL string
 const (
 	// checkEvery is how old the answer to "has the schema changed?" may get.
 	checkEvery = time.Second
+	// announcedEvery is the same where changes are announced: what no event trigger
+	// sees is little, and hardly ever changes.
+	announcedEvery = 10 * time.Second
 	// checkShare bounds the checks to a fiftieth of the time, however many tables
 	// there are.
 	checkShare = 50
@@ -45,6 +48,9 @@ type Store struct {
 
 	checks sync.WaitGroup // under way, for Fresh
 
+	announced func() bool
+	wake      chan struct{} // the schema has changed
+
 	mu          sync.Mutex // held while the database is asked
 	fingerprint string
 	last        time.Time    // when the last check began
@@ -57,7 +63,10 @@ type Store struct {
 
 // NewStore makes a store that holds nothing yet; Run fills and refreshes it.
 func NewStore(db Querier, cfg Config, reg prometheus.Registerer, log *slog.Logger) *Store {
-	s := &Store{db: db, cfg: cfg, log: log}
+	s := &Store{
+		db: db, cfg: cfg, log: log,
+		announced: func() bool { return false }, wake: make(chan struct{}, 1),
+	}
 	loads := func(status string, n *atomic.Int64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name:        "fluxbase_catalog_loads_total",
@@ -94,21 +103,62 @@ func (s *Store) Ready() error {
 // Current is the catalogue that stands; nil before the first one.
 func (s *Store) Current() *Catalog { return s.current.Load() }
 
+// Follow lets the store rely on Wake while announced says that every change of the
+// schema is followed by a call of it. To be called before Run.
+func (s *Store) Follow(announced func() bool) { s.announced = announced }
+
+// Wake says that the schema may have changed, and returns at once.
+func (s *Store) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // the check that is due will see it
+	}
+}
+
 // Run keeps the catalogue fresh until ctx ends. A database that is away is asked
 // again; what stands goes on serving.
 func (s *Store) Run(ctx context.Context) {
 	defer s.stop()
 	for {
-		if err := s.Refresh(ctx); ctx.Err() == nil {
+		began := time.Now()
+		err := s.Refresh(ctx)
+		if ctx.Err() == nil {
 			s.report(err)
 		}
-		t := time.NewTimer(max(checkEvery, time.Duration(s.cost.Load())*checkShare))
+		// As long as that took, so that changes in a row leave the database half its time.
+		if !sleep(ctx, min(time.Since(began), checkEvery)) || !s.wait(ctx, began, err != nil) {
+			return
+		}
+	}
+}
+
+// wait returns when a check is due, or with false when ctx ends. Whether changes are
+// announced is asked again and again, because a stream may end at any time.
+func (s *Store) wait(ctx context.Context, last time.Time, failed bool) bool {
+	tick := time.NewTicker(max(checkEvery, time.Duration(s.cost.Load())*checkShare))
+	defer tick.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-			t.Stop()
-			return
-		case <-t.C:
+			return false
+		case <-s.wake:
+			return true
+		case <-tick.C:
+			if failed || !s.announced() || time.Since(last) >= announcedEvery {
+				return true
+			}
 		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
 	}
 }
 

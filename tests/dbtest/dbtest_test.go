@@ -48,7 +48,7 @@ func TestEmptyHoldsNothingOfOurs(t *testing.T) {
 	t.Parallel()
 	conn := dbtest.Empty(t).Conn(t)
 	var schemas int
-	const ask = `select count(*) from pg_namespace where nspname in ('auth', 'fluxbase')`
+	const ask = `select count(*) from pg_namespace where nspname in ('auth', 'fluxbase', 'realtime')`
 	if err := conn.QueryRow(t.Context(), ask).Scan(&schemas); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/fluxbase/fluxbase/proxy"
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/replication"
+	"github.com/fluxbase/fluxbase/replication/bus"
+)
+
+// busConnections is one for the lease and one for what the stream waits for.
+const busConnections = 2
+
+// stream follows the changes of the database until ctx ends. address is where this
+// process listens, which tells it from the others of its host.
+func stream(ctx context.Context, set *settings, address string, f *front, deps *proxy.Deps) error {
+	source, err := replication.New(set.Stream, address, deps.Log, deps.Reg)
+	if err != nil {
+		return err
+	}
+	db, err := pg.Open(ctx, set.DB, set.Stream.DatabaseURL, busConnections, 0)
+	if err != nil {
+		return fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("find a name for this process: %w", err)
+	}
+	b := bus.New(bus.Deps{
+		Source: source, DB: db, Name: host + " " + address,
+		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: f.schemaChanged,
+	})
+	f.announced = b.AnnouncesDDL
+	deps.Notes["changes"], deps.Notes["lease"] = source.Note, b.Note
+	f.background.Go(func() { source.Run(ctx) })
+	f.background.Go(func() {
+		defer db.Close()
+		b.Run(ctx)
+	})
+	return nil
+}
