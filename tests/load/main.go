@@ -1,6 +1,7 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
-// prints the ratio of the two. Both use loopback, alternate within one run, and
+// prints the ratio of the two; then what streaming changes costs those who write.
+// Both use loopback, alternate within one run, and
 // end by themselves.
 //
 //	go run ./tests/load              all cases
@@ -76,7 +77,7 @@ func main() {
 
 func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) error {
 	for _, name := range names {
-		if !slices.ContainsFunc(cases, func(c loadCase) bool { return c.name == name }) {
+		if !slices.ContainsFunc(cases, func(c loadCase) bool { return c.name == name }) && name != streamCase {
 			return fmt.Errorf("there is no case %q: name some of %s", name, caseNames())
 		}
 	}
@@ -116,7 +117,10 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 		h, d := median(http), median(db)
 		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.2f\t%.1f\t%d\t\n", c.name, h.rps, h.p50, h.p99, d.rps, h.rps/d.rps, h.p99/h.p50, b.rss())
 	}
-	return out.Flush()
+	if err := out.Flush(); err != nil || len(names) > 0 && !slices.Contains(names, streamCase) {
+		return err
+	}
+	return b.stream(ctx, seconds, rounds, pool)
 }
 
 func caseNames() string {
@@ -124,7 +128,7 @@ func caseNames() string {
 	for i, c := range cases {
 		names[i] = c.name
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(append(names, streamCase), ", ")
 }
 
 func median(s []sample) sample {
@@ -135,6 +139,7 @@ func median(s []sample) sample {
 // bench is a running database and a running server.
 type bench struct {
 	dir, bin string
+	binary   string // the server's
 	db       *cluster.Cluster
 	server   *exec.Cmd
 	base     string
@@ -194,10 +199,7 @@ func (b *bench) rss() int {
 }
 
 func (b *bench) stop() {
-	if b.server != nil && b.server.Process != nil {
-		_ = b.server.Process.Signal(os.Interrupt)
-		_ = b.server.Wait()
-	}
+	stop(b.server)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	_ = b.db.Stop(ctx)

@@ -86,40 +86,61 @@ func (b *bench) exec(ctx context.Context, db, statements string) error {
 	return nil
 }
 
-func (b *bench) serve(ctx context.Context, pool int) error {
+func (b *bench) serve(ctx context.Context, pool int) (err error) {
 	fmt.Fprintln(os.Stderr, "building the server")
-	binary := filepath.Join(b.dir, "fluxbase")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/fluxbase").CombinedOutput(); err != nil {
+	b.binary = filepath.Join(b.dir, "fluxbase")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "./cmd/fluxbase").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
-	u, err := url.Parse(b.db.URL(database))
+	b.server, b.base, err = b.process(ctx,
+		"FLUXBASE_DATABASE_URL="+b.login(database, "authenticator"), "FLUXBASE_REST_DB_SCHEMAS=api",
+		"FLUXBASE_DATABASE_MAX_CONNECTIONS="+fmt.Sprint(pool))
+	return err
+}
+
+// login is the URL of a login, of the one password, to a database.
+func (b *bench) login(db, name string) string {
+	u, err := url.Parse(b.db.URL(db))
 	if err != nil {
-		return err
+		panic(err) // the cluster's own
 	}
-	u.User = url.UserPassword("authenticator", password)
-	b.server = exec.Command(binary, "serve") // stopped by b.stop, after the loads
-	b.server.Env = append(os.Environ(),
-		"FLUXBASE_DATABASE_URL="+u.String(), "FLUXBASE_SERVICE_DATABASE_URL=",
-		"FLUXBASE_JWT_SECRET="+secret, "FLUXBASE_MODULES=rest", "FLUXBASE_REST_DB_SCHEMAS=api",
-		"FLUXBASE_DATABASE_MAX_CONNECTIONS="+fmt.Sprint(pool),
+	u.User = url.UserPassword(name, password)
+	return u.String()
+}
+
+// process starts a server, which the caller stops, and returns its address once it
+// takes requests.
+func (b *bench) process(ctx context.Context, env ...string) (*exec.Cmd, string, error) {
+	cmd := exec.Command(b.binary, "serve")
+	cmd.Env = append(os.Environ(), "FLUXBASE_SERVICE_DATABASE_URL=", "FLUXBASE_JWT_SECRET="+secret, "FLUXBASE_MODULES=rest",
 		"FLUXBASE_SERVER_HOST=127.0.0.1", "FLUXBASE_SERVER_PORT=0", "FLUXBASE_SERVER_METRICS_ADDRESS=off")
-	stdout, err := b.server.StdoutPipe()
+	cmd.Env = append(cmd.Env, env...)
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	b.server.Stderr = os.Stderr
-	if err := b.server.Start(); err != nil {
-		return err
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, "", err
 	}
 	address := make(chan string, 1)
 	go readLog(stdout, address)
 	select {
-	case b.base = <-address:
-		return nil
+	case base := <-address:
+		return cmd, base, nil
 	case <-time.After(20 * time.Second):
-		return fmt.Errorf("the server was not ready within 20 s")
+		err = fmt.Errorf("the server was not ready within 20 s")
 	case <-ctx.Done():
-		return ctx.Err()
+		err = ctx.Err()
+	}
+	stop(cmd)
+	return nil, "", err
+}
+
+func stop(cmd *exec.Cmd) {
+	if cmd != nil {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
 	}
 }
 
