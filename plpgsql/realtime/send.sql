@@ -11,7 +11,13 @@ as $$
 begin
   perform pg_catalog.set_config('realtime.topic', send.topic, true);
   insert into realtime.messages (topic, extension, event, payload, private)
-  values (send.topic, 'broadcast', coalesce(send.event, ''), send.payload, coalesce(send.private, true));
+  values (
+    send.topic,
+    'broadcast',
+    coalesce(send.event, ''),
+    send.payload,
+    coalesce(send.private, true)
+  );
 end;
 $$;
 
