@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,15 +33,9 @@ const (
 type facts struct {
 	version      int
 	walLevel     string
-	standby      bool
-	keepSize     int64 // max_slot_wal_keep_size in bytes, negative for no limit
+	keepSize     int64  // max_slot_wal_keep_size in bytes, negative for no limit
+	synchronous  string // synchronous_standby_names
 	publications []string
-}
-
-// slot is ours as it was found or made.
-type slot struct {
-	confirmed changes.LSN
-	made      bool
 }
 
 // control opens an ordinary connection: slots are made by SQL, since the protocol's
@@ -52,7 +47,9 @@ func (s *Stream) control(ctx context.Context) (*pgx.Conn, error) {
 	}
 	cfg.ConnectTimeout = connectTimeout
 	cfg.RuntimeParams["application_name"] = s.slot + " control"
-	cfg.RuntimeParams["lock_timeout"] = slotPatience
+	if cfg.RuntimeParams["lock_timeout"] == "" { // the URL may have another
+		cfg.RuntimeParams["lock_timeout"] = slotPatience
+	}
 	cfg.ValidateConnect = primary
 	return pgx.ConnectConfig(ctx, cfg)
 }
@@ -77,18 +74,27 @@ func (s *Stream) look(ctx context.Context, conn *pgx.Conn) (facts, error) {
 	var f facts
 	err := conn.QueryRow(ctx, `
 		select current_setting('server_version_num')::integer, current_setting('wal_level'),
-		  pg_size_bytes(current_setting('max_slot_wal_keep_size')),
+		  pg_size_bytes(current_setting('max_slot_wal_keep_size')), current_setting('synchronous_standby_names'),
 		  array(select pubname::text from pg_catalog.pg_publication where pubname = any ($1) order by 1)`, publications,
-	).Scan(&f.version, &f.walLevel, &f.keepSize, &f.publications)
+	).Scan(&f.version, &f.walLevel, &f.keepSize, &f.synchronous, &f.publications)
 	switch {
 	case err != nil:
 		return f, fmt.Errorf("look at the server: %w", err)
 	case f.walLevel != "logical":
 		return f, &Failure{"wal_level", fmt.Errorf("wal_level is %s", f.walLevel), "alter system set wal_level = 'logical', then restart Postgres"}
+	case s.isStandbyIn(f.synchronous):
+		return f, &Failure{"synchronous", fmt.Errorf("synchronous_standby_names is %s: commits would wait for this stream, which confirms what it reads a minute late", f.synchronous), "list the standbys by name in synchronous_standby_names"}
 	case len(f.publications) == 0:
 		return f, &Failure{"publication", fmt.Errorf("there is no publication %s", strings.Join(publications, " or ")), "fluxbase migrate up makes them"}
 	}
 	return f, nil
+}
+
+// isStandbyIn tells whether the server would take our walsender for one of its
+// synchronous standbys, by its application_name.
+func (s *Stream) isStandbyIn(names string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(names, func(r rune) bool { return strings.ContainsRune(" ,()\"", r) }),
+		func(name string) bool { return name == "*" || strings.EqualFold(name, s.slot) })
 }
 
 // ensureSlot finds our slot, or makes it.
@@ -194,9 +200,7 @@ func (s *Stream) begin(ctx context.Context, conn *pgconn.PgConn, f facts, own sl
 		return fmt.Errorf("identify the server: %w", err)
 	}
 	epoch := changes.Epoch{System: id, Timeline: uint32(system.Timeline)}
-	from := s.ring.attach(epoch, own.confirmed, changes.LSN(system.XLogPos), own.made)
-	s.decoder.restart(epoch)
-	s.flushed = own.confirmed
+	from, gap := s.ring.resume(server{epoch, changes.LSN(system.XLogPos), own})
 	err = pglogrepl.StartReplication(ctx, conn, s.slot, pglogrepl.LSN(from), pglogrepl.StartReplicationOptions{
 		Mode:       pglogrepl.LogicalReplication,
 		PluginArgs: []string{"proto_version '1'", "messages 'true'", `publication_names '"` + strings.Join(f.publications, `","`) + `"'`},
@@ -204,6 +208,11 @@ func (s *Stream) begin(ctx context.Context, conn *pgconn.PgConn, f facts, own sl
 	if err != nil {
 		return fmt.Errorf("read slot %s: %w", s.slot, err)
 	}
+	if gap != "" {
+		s.ring.reset(gap, epoch, from)
+	}
+	s.decoder.restart(epoch, from)
+	s.flushed = own.confirmed
 	s.log.Info("streaming changes", "slot", s.slot, "from", from, "publications", f.publications, "timeline", epoch.Timeline)
 	return nil
 }

@@ -20,6 +20,7 @@ type decoder struct {
 	maxChanges, maxBytes int
 	now                  func() time.Time
 	epoch                changes.Epoch
+	last                 changes.LSN // end of the last transaction
 
 	// relations are those of this connection, known those of the one before it, so
 	// that a table that is still the same keeps its pointer.
@@ -55,8 +56,8 @@ func newDecoder(maxChanges, maxBytes int) *decoder {
 }
 
 // restart forgets the open transaction: a new connection begins with whole ones.
-func (d *decoder) restart(epoch changes.Epoch) {
-	d.epoch = epoch
+func (d *decoder) restart(epoch changes.Epoch, from changes.LSN) {
+	d.epoch, d.last = epoch, from
 	d.known, d.relations = d.relations, map[uint32]*changes.Relation{}
 	d.reset()
 }
@@ -120,6 +121,7 @@ func (d *decoder) commit(r *reader) (*changes.Transaction, int, error) {
 // finish hands over the transaction, and its size in memory.
 func (d *decoder) finish() (*changes.Transaction, int, error) {
 	tx := d.tx
+	d.last = tx.End
 	tx.Events = slices.Clone(d.events)
 	size := d.bytes + int(unsafe.Sizeof(tx)) + len(tx.Touched)*int(unsafe.Sizeof(changes.Touched{}))
 	d.reset()
@@ -236,9 +238,9 @@ func (d *decoder) message(r *reader) (*changes.Transaction, int, error) {
 	}
 	d.counts.messages++
 	if !transactional {
-		// Its place in the log is where it begins. It has been read once a place beyond
-		// that is confirmed, so its end can be the very next.
-		d.tx = changes.Transaction{Epoch: d.epoch, Commit: lsn, End: lsn + 1, Time: d.now()}
+		// Told is where it ends; that it begins after what was decoded last is all that
+		// is known.
+		d.tx = changes.Transaction{Epoch: d.epoch, Commit: d.last, End: lsn, Time: d.now()}
 	}
 	e := changes.Event{Op: changes.Message, Prefix: prefix}
 	keep := d.keep(changes.Message, len(content))

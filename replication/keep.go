@@ -40,9 +40,8 @@ func (s *Stream) heartbeat(tx *changes.Transaction) bool {
 
 // keeper does what needs a connection of its own beside the stream.
 type keeper struct {
-	stream    *Stream
-	conn      *pgx.Conn
-	walsender uint32
+	stream *Stream
+	conn   *pgx.Conn
 	// publications are those that are read, and changedAt is the place from which on
 	// others are, 0 while they are the same.
 	publications []string
@@ -141,9 +140,6 @@ func (k *keeper) beat(ctx context.Context) error {
 
 // look notices what an operator has changed meanwhile.
 func (k *keeper) look(ctx context.Context) error {
-	if err := k.stream.checkStandby(ctx, k.conn, k.walsender); err != nil {
-		return err
-	}
 	f, err := k.stream.look(ctx, k.conn)
 	if err != nil {
 		return err
@@ -161,22 +157,6 @@ func (k *keeper) look(ctx context.Context) error {
 		if k.changedAt, err = changes.ParseLSN(text); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// checkStandby ends a stream that the server takes for a synchronous standby:
-// commits would wait for what we confirm, which is a minute late by design.
-func (s *Stream) checkStandby(ctx context.Context, conn *pgx.Conn, walsender uint32) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	var priority int
-	err := conn.QueryRow(ctx, `select coalesce(max(sync_priority), 0) from pg_catalog.pg_stat_replication where pid = $1`, walsender).Scan(&priority)
-	if err != nil {
-		return fmt.Errorf("look at our walsender: %w", err)
-	}
-	if priority > 0 {
-		return &Failure{"synchronous", errors.New("the server takes the change stream for a synchronous standby, and commits would wait for it"), "list the standbys by name in synchronous_standby_names, in place of *"}
 	}
 	return nil
 }

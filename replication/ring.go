@@ -51,26 +51,41 @@ func newRing(maxBytes int, maxAge time.Duration, maxHold func() changes.LSN) *ri
 	}
 }
 
-// attach tells from where a connection can read on. It returns where to begin: at
-// what was received last if the slot still has all from there, else at confirmed,
-// which is the slot's; then every reader is told of a gap. flushed is how far the
-// database's log reaches.
-func (r *ring) attach(epoch changes.Epoch, confirmed, flushed changes.LSN, made bool) changes.LSN {
+// server is what a connection says of itself, and slot is ours there.
+type server struct {
+	epoch   changes.Epoch
+	flushed changes.LSN // how far its log reaches
+	slot
+}
+
+// slot is a slot as it was found or made.
+type slot struct {
+	confirmed changes.LSN
+	made      bool
+}
+
+// resume tells where to begin to read: after what was received last if the slot still
+// has all from there. Else it is what the slot has confirmed, and there is a reason
+// to tell every reader of a gap.
+func (r *ring) resume(s server) (from changes.LSN, gap changes.Reason) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case !r.attached:
-		r.attached = true
-		r.reset(changes.Started, epoch, confirmed)
-	case epoch != r.epoch || flushed < r.received:
-		r.reset(changes.NewEpoch, epoch, confirmed)
-	case made || confirmed > r.received:
-		r.reset(changes.SlotLost, epoch, confirmed)
+		return s.confirmed, changes.Started
+	case s.epoch != r.epoch || s.flushed < r.received:
+		return s.confirmed, changes.NewEpoch
+	case s.made || s.confirmed > r.received:
+		return s.confirmed, changes.SlotLost
 	}
-	return r.received
+	return r.received, ""
 }
 
+// reset begins anew at a place, with a gap for every reader.
 func (r *ring) reset(reason changes.Reason, epoch changes.Epoch, at changes.LSN) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.attached = true
 	r.base += uint64(len(r.entries))
 	r.entries, r.bytes = nil, 0
 	r.epoch, r.floor, r.received = epoch, at, at

@@ -21,6 +21,15 @@ func newTestRing(bytes int, age time.Duration) *ring {
 	return newRing(bytes, age, func() changes.LSN { return 1000 })
 }
 
+// attach does as a connection does that works at once.
+func (r *ring) attach(epoch changes.Epoch, confirmed, flushed changes.LSN, made bool) changes.LSN {
+	from, gap := r.resume(server{epoch, flushed, slot{confirmed, made}})
+	if gap != "" {
+		r.reset(gap, epoch, from)
+	}
+	return from
+}
+
 // put adds a transaction of rel that ends at end, of 10 bytes.
 func (r *ring) put(rel *changes.Relation, end changes.LSN) {
 	r.add(&changes.Transaction{Epoch: now, Commit: end - 1, End: end, Events: []changes.Event{{Op: changes.Insert, Relation: rel}}}, 10)

@@ -50,6 +50,7 @@ type Stream struct {
 	flushed changes.LSN
 	// spoilt says that the slot is there but no good.
 	spoilt bool
+	warned bool
 	dead   map[string]dead
 
 	mu    sync.Mutex
@@ -206,9 +207,6 @@ func (s *Stream) session(ctx context.Context) error {
 		return err
 	}
 	defer hangUp(conn)
-	if err := s.checkStandby(ctx, ctl, conn.PID()); err != nil {
-		return err
-	}
 	s.enter(changes.Streaming, nil)
 	s.metrics.connections.Inc()
 
@@ -219,7 +217,7 @@ func (s *Stream) session(ctx context.Context) error {
 	var others sync.WaitGroup
 	replies := make(chan struct{}, 1)
 	others.Go(func() { end(s.report(session, conn, replies)) })
-	k := &keeper{stream: s, conn: ctl, walsender: conn.PID(), publications: f.publications}
+	k := &keeper{stream: s, conn: ctl, publications: f.publications}
 	others.Go(func() { end(k.run(session)) })
 	end(s.read(conn, replies))
 	others.Wait()
@@ -233,10 +231,11 @@ func (s *Stream) session(ctx context.Context) error {
 // limit takes the server's limit for the log of a slot.
 func (s *Stream) limit(f facts) {
 	hold := int64(maxHold)
-	if f.keepSize < 0 {
-		s.log.Warn("max_slot_wal_keep_size is unlimited: a replication slot that nobody reads fills the server's disk", "mend", "alter system set max_slot_wal_keep_size = '4GB'; select pg_reload_conf();")
-	} else {
+	if f.keepSize >= 0 {
 		hold = min(hold, f.keepSize/2)
+	} else if !s.warned {
+		s.warned = true
+		s.log.Warn("max_slot_wal_keep_size is unlimited: a replication slot that nobody reads fills the server's disk", "mend", "alter system set max_slot_wal_keep_size = '4GB'; select pg_reload_conf();")
 	}
 	s.hold.Store(hold)
 }

@@ -33,7 +33,7 @@ grant usage on schema fluxbase to service_role, fluxbase_replication;
 set local role fluxbase_admin;
 
 create table fluxbase.message_keys (
-  id integer generated always as identity primary key,
+  id bigint generated always as identity primary key,
   -- Random are 244 of the 256 bits.
   key bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
   made_at timestamptz not null default now(),
@@ -61,7 +61,7 @@ insert into fluxbase.message_keys default values;
 create table fluxbase.proxies (
   id uuid primary key,
   name text not null,
-  timeline integer not null,
+  timeline bigint not null,
   confirmed_lsn pg_lsn not null,
   live_until timestamptz not null,
   started_at timestamptz not null default now()

@@ -268,14 +268,19 @@ func asClusterOwner(t *testing.T, dir, name string, args ...string) *osexec.Cmd 
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	within(t, 20*time.Second, what, holds)
+}
+
+func within(t *testing.T, patience time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited 20 s for this: %s", what)
+			t.Fatalf("waited %s for this: %s", patience, what)
 		}
 	}
 }

@@ -138,6 +138,16 @@ func TestMovingFromPostgREST(t *testing.T) {
 		"postgres://web_login:mysecretpassword@127.0.0.1:5432/postgres", login.String())
 }
 
+func TestStreamChanges(t *testing.T) {
+	t.Parallel()
+	// A server of its own: the page begins where nobody has made our roles yet.
+	db := dbtest.Private(t, dbtest.Options{}).Empty(t)
+	tools := toolsFolder(t)
+	runPage(t, "../docs/how-to/stream-changes.md",
+		[]string{"PATH=" + tools + ":" + os.Getenv("PATH"), "FLUXBASE_SERVER_METRICS_ADDRESS=off"},
+		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
+}
+
 // sources are the files that a page may name: those that git would keep.
 func sources(t *testing.T) map[string]bool {
 	t.Helper()

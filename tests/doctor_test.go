@@ -41,6 +41,7 @@ func TestDoctorFindsEachFaultAndItsMendMends(t *testing.T) {
 	// A cluster of its own, because most faults are in its roles.
 	c := dbtest.Private(t, dbtest.Options{Settings: map[string]string{"max_slot_wal_keep_size": "1GB"}})
 	db := c.New(t)
+	exec(t, db, `create schema app`)
 	env := []string{
 		"DATABASE_URL=" + db.AdminURL(),
 		"FLUXBASE_DATABASE_URL=" + db.URL(sql.Authenticator),
@@ -65,6 +66,20 @@ func TestDoctorFindsEachFaultAndItsMendMends(t *testing.T) {
 		{`revoke service_role from fluxbase_service`, "fail", "fluxbase_service may not become service_role"},
 		{`alter role fluxbase_service nologin`, "fail", "fluxbase_service may not log in"},
 		{`create table public.open (id integer); create table public."O pen" (id integer)`, "warn", `public."O pen", public.open`},
+		{`alter event trigger fluxbase_drop disable`, "warn", "event triggers are off: fluxbase_drop"},
+		{`drop event trigger fluxbase_ddl`, "warn", "event triggers are missing (fluxbase_ddl)"},
+		{`drop publication supabase_realtime; alter publication fluxbase_system drop table fluxbase.message_keys`, "fail", "not whole: supabase_realtime, fluxbase_system"},
+		{
+			`alter event trigger fluxbase_identity disable; create table app.bare (id integer) partition by list (id); ` +
+				`create table app."p art" partition of app.bare default; alter publication supabase_realtime add table app.bare; alter event trigger fluxbase_identity enable`,
+			"fail", `UPDATE and DELETE fail: app."p art"`,
+		},
+		{
+			`alter event trigger fluxbase_identity disable; create table app.part (id integer primary key, n integer); ` +
+				`alter publication supabase_realtime add table app.part (id); alter event trigger fluxbase_identity enable`,
+			"warn", "only some rows or columns are published, so that UPDATE and DELETE may fail: app.part",
+		},
+		{`select pg_create_logical_replication_slot('fluxbase_gone', 'pgoutput')`, "warn", "nobody reads now keep the log: fluxbase_gone"},
 		{`alter system set max_slot_wal_keep_size = -1; select pg_reload_conf()`, "warn", "max_slot_wal_keep_size is unlimited"},
 	} {
 		// In order: each spoils the one cluster and mends it again.
@@ -79,7 +94,7 @@ func TestDoctorFindsEachFaultAndItsMendMends(t *testing.T) {
 			}
 			for statement := range strings.SplitSeq(d.Mend, ";") {
 				// The last words may be advice instead.
-				if statement = strings.TrimSpace(statement); statement != "" && !strings.HasPrefix(statement, "then ") {
+				if statement = strings.TrimSpace(strings.TrimPrefix(statement, "as a superuser: ")); statement != "" && !strings.HasPrefix(statement, "then ") {
 					exec(t, db, statement)
 				}
 			}

@@ -149,6 +149,14 @@ select format('function %s owner %s: %s %s', p.oid::regprocedure, p.proowner::re
 from pg_proc as p
 join ours on ours.oid = p.pronamespace
 union all
+select format('publication %s owner %s via root %s: %s', p.pubname, p.pubowner::regrole, p.pubviaroot,
+  (select string_agg(format('%s %s', t.tablename, t.attnames), ', ' order by t.tablename)
+   from pg_publication_tables as t where t.pubname = p.pubname))
+from pg_publication as p
+union all
+select format('event trigger %s %s %s %s %s', e.evtname, e.evtevent, e.evtenabled, e.evttags, e.evtfoid::regprocedure)
+from pg_event_trigger as e
+union all
 select format('grant on %s by %s to %s: %s %s', g.what, a.grantor::regrole, a.grantee::regrole, a.privilege_type, a.is_grantable)
 from grants as g, aclexplode(g.acl) as a
 union all

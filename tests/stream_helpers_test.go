@@ -3,7 +3,10 @@ package tests
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -168,10 +171,37 @@ func show(e *changes.Event) string {
 	return b.String()
 }
 
+// showAll writes the events that a test has made itself.
 func showAll(tx *changes.Transaction) string {
 	var all []string
 	for i := range tx.Events {
-		all = append(all, show(&tx.Events[i]))
+		if e := &tx.Events[i]; e.Relation != nil || strings.HasPrefix(e.Prefix, "test.") {
+			all = append(all, show(e))
+		}
 	}
 	return strings.Join(all, "; ")
+}
+
+// metric is the value of a series that s shows; 0 where it shows none.
+func metric(t *testing.T, s *server, series string) float64 {
+	t.Helper()
+	resp, err := http.Get(s.Metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(text), "\n"+series+" ")
+	if !found {
+		return 0
+	}
+	value, _, _ := strings.Cut(after, "\n")
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

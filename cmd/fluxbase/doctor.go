@@ -115,6 +115,7 @@ func (d *doctor) examine(ctx context.Context) (err error) {
 		{"memberships", d.checkMemberships},
 		{"connections", d.checkConnections},
 		{"what is installed", d.checkInstalled},
+		{"the change stream", d.checkStream},
 		{"exposed tables", d.checkTables},
 		{"the logins", d.checkLogins},
 	} {

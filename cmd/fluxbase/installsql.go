@@ -133,8 +133,8 @@ $$;
 %s`
 
 // extensionTail tells pg_dump to keep the rows of our tables: of an extension it
-// writes only "create extension" otherwise. But not of the two that say what is
-// installed, which the script of the restoring server fills itself.
+// writes only "create extension" otherwise. But not of those that the script of the
+// restoring server fills itself: what is installed, and a key.
 const extensionTail = `
 do $$
 declare
@@ -143,7 +143,10 @@ begin
   for v_table in
     select
       c.oid,
-      c.oid in ('` + sql.OursTable + `'::regclass, 'fluxbase.code'::regclass) as is_made_by_install
+      c.oid in (
+        '` + sql.OursTable + `'::regclass, 'fluxbase.code'::regclass,
+        'fluxbase.message_keys'::regclass, 'fluxbase.message_keys_id_seq'::regclass
+      ) as is_made_by_install
     from pg_catalog.pg_extension as e
     join pg_catalog.pg_depend as d
       on d.refclassid = 'pg_catalog.pg_extension'::regclass

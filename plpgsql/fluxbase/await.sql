@@ -7,7 +7,7 @@ create or replace function fluxbase.await(mark pg_lsn, patience interval default
 as $$
 declare
   v_until constant timestamptz := clock_timestamp() + least(await.patience, '5 s');
-  v_timeline integer;
+  v_timeline bigint;
   v_behind text[];
 begin
   -- What isn't committed nobody hears of, and a snapshot that stays never shows a
@@ -22,7 +22,7 @@ begin
 
   loop
     -- Again and again: after a fail-over old places mean nothing.
-    v_timeline := ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer;
+    v_timeline := ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint;
 
     select array_agg(p.name order by p.name) into v_behind
     from fluxbase.proxies as p

@@ -1,5 +1,5 @@
 create or replace function fluxbase.read_message_keys()
-  returns table (id integer, key bytea)
+  returns table (id bigint, key bytea)
   language sql
   stable
   security definer

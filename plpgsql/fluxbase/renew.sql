@@ -1,7 +1,7 @@
 create or replace function fluxbase.renew(
   id uuid,
   name text,
-  timeline integer,
+  timeline bigint,
   confirmed pg_lsn,
   lease interval
 )
@@ -55,12 +55,12 @@ begin
 end;
 $$;
 
-comment on function fluxbase.renew(uuid, text, integer, pg_lsn, interval) is
+comment on function fluxbase.renew(uuid, text, bigint, pg_lsn, interval) is
   'Renews the lease of a process that follows the changes, for lease from now on, and confirms
 that it has dealt with all that was committed before a place in the log of a timeline. A lease of
 no time gives it back. Returns whether changes of the schema are announced in the stream, and a
 text that changes with settings of roles, which are not.';
 
-revoke all on function fluxbase.renew(uuid, text, integer, pg_lsn, interval) from public;
-grant execute on function fluxbase.renew(uuid, text, integer, pg_lsn, interval)
+revoke all on function fluxbase.renew(uuid, text, bigint, pg_lsn, interval) from public;
+grant execute on function fluxbase.renew(uuid, text, bigint, pg_lsn, interval)
   to fluxbase_replication;

@@ -43,8 +43,9 @@ type Transaction struct {
 	// XID is the transaction's 32-bit id, 0 for a message that was sent outside of
 	// transactions and so is alone here.
 	XID uint32
-	// Commit is where its commit stands in the log and End what follows it: End
-	// grows from each transaction to the next and is where to resume after it.
+	// Commit is where its commit stands in the log (of a lone message: a place before
+	// it) and End where that ends: End grows from each transaction to the next and is
+	// where to resume after it.
 	Commit, End LSN
 	// Time of the commit by the database's clock; of arrival for a lone message.
 	Time time.Time

@@ -51,10 +51,10 @@ func (b *Bus) AnnouncesDDL() bool {
 	return announces && b.Trusted()
 }
 
-// Note says in a few words what is amiss, for whoever may ask; empty is nothing. The
-// log says more.
+// Note says in a few words what is amiss, for whoever may ask, unless it is the
+// stream itself; empty is nothing. The log says more.
 func (b *Bus) Note() string {
-	if b.Trusted() {
+	if b.Trusted() || b.Source.State().Phase != changes.Streaming {
 		return ""
 	}
 	return "not held, so nothing that is remembered is trusted"

@@ -130,10 +130,12 @@ func (o Options) settings(data string) map[string]string {
 		"max_connections":       "200",
 		"max_replication_slots": "20",
 		"max_wal_senders":       "20",
-		"password_encryption":   "scram-sha-256",
-		"lc_messages":           "C", // we look for a few messages in the log
-		"timezone":              "UTC",
-		"log_timezone":          "UTC",
+		// A slot that nobody reads any more must not fill the disk.
+		"max_slot_wal_keep_size": "4GB",
+		"password_encryption":    "scram-sha-256",
+		"lc_messages":            "C", // we look for a few messages in the log
+		"timezone":               "UTC",
+		"log_timezone":           "UTC",
 		// A socket's path has room for 107 bytes (sun_path); 103 on macOS.
 		"unix_socket_directories": "",
 	}

@@ -3,7 +3,7 @@ select pg_advisory_xact_lock(4);
 
 select plan(12);
 
-create function pg_temp.renew(timeline integer, confirmed pg_lsn, lease interval default '5 s')
+create function pg_temp.renew(timeline bigint, confirmed pg_lsn, lease interval default '5 s')
   returns boolean
   language sql
 as $$
@@ -23,7 +23,7 @@ reset role;
 select row_eq(
   $$ select p.name, p.timeline, p.confirmed_lsn, p.live_until > clock_timestamp() + interval '4 s'
      from fluxbase.proxies as p $$,
-  row('one'::text, 1, '0/20'::pg_lsn, true),
+  row('one'::text, 1::bigint, '0/20'::pg_lsn, true),
   'it says what was confirmed, and how long it holds'
 );
 
