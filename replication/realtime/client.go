@@ -86,7 +86,6 @@ func (c *client) write() {
 	ping := time.NewTicker(c.hub.cfg.PingInterval)
 	defer ping.Stop()
 	var batch [][]byte
-	var size int
 	var last []byte
 	for {
 		select {
@@ -94,7 +93,7 @@ func (c *client) write() {
 		case <-ping.C:
 			c.out.put(frameControl(opPing, ""))
 		}
-		batch, size, last = c.out.take(batch, size)
+		batch, last = c.out.take(batch)
 		if len(batch) > 0 {
 			_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 			buffers := net.Buffers(batch)

@@ -10,7 +10,7 @@ type Config struct {
 	MessagesPerSecond int           `envconfig:"FLUXBASE_REALTIME_MESSAGES_PER_SECOND" default:"100" desc:"Messages that one connection may send. The channel that sends more is closed."`
 	MaxMessageBytes   int64         `envconfig:"FLUXBASE_REALTIME_MAX_MESSAGE_BYTES" default:"3145728" desc:"Size of a message that a client may send; a connection with a larger one is closed with 1009."`
 	QueueMessages     int           `envconfig:"FLUXBASE_REALTIME_QUEUE_MESSAGES" default:"256" desc:"Messages that may wait for a client that reads too slowly; with the next one it is closed with 1008."`
-	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it. A single message may be larger."`
+	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it, beside what is being written. A single message may be larger."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
 	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
 }

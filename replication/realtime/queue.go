@@ -8,8 +8,7 @@ type queue struct {
 
 	mu     sync.Mutex
 	frames [][]byte
-	// bytes counts those that are being written too.
-	bytes int
+	bytes  int
 	// last is written after the frames; then the connection is closed.
 	last   []byte
 	closed bool
@@ -54,6 +53,7 @@ func (q *queue) close(last []byte) {
 
 func (q *queue) end(frames [][]byte, last []byte) {
 	q.closed, q.frames, q.last = true, frames, last
+	q.bytes = 0
 	q.notify()
 }
 
@@ -64,18 +64,14 @@ func (q *queue) notify() {
 	}
 }
 
-// take returns all that waits, into the memory of the last batch, which was written.
-// When it is the end, last is not nil.
-func (q *queue) take(written [][]byte, bytes int) (batch [][]byte, size int, last []byte) {
+// take returns all that waits, in exchange for the memory of the last batch, which was
+// written. When it is the end, last is not nil.
+func (q *queue) take(written [][]byte) (batch [][]byte, last []byte) {
 	clear(written) // frames must not live on in it
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.bytes -= bytes
-	batch, q.frames = q.frames, written[:0]
-	for _, f := range batch {
-		size += len(f)
-	}
-	return batch, size, q.last
+	batch, q.frames, q.bytes = q.frames, written[:0], 0
+	return batch, q.last
 }
 
 // length is how many frames wait.

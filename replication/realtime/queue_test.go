@@ -30,24 +30,15 @@ func TestAQueueIsBoundedByCountAndBytes(t *testing.T) {
 	}
 }
 
-func TestBytesThatAreBeingWrittenCount(t *testing.T) {
+func TestWhatWasTakenMakesRoom(t *testing.T) {
 	t.Parallel()
 	q := newQueue(10, 1000)
 	q.put(make([]byte, 1001))
-	batch, size, _ := q.take(nil, 0)
-	if len(batch) != 1 || size != 1001 {
-		t.Fatalf("took %d frames of %d bytes", len(batch), size)
+	if batch, _ := q.take(nil); len(batch) != 1 {
+		t.Fatalf("took %d frames", len(batch))
 	}
-	if got := q.put([]byte("x")); got != full {
-		t.Errorf("put is %d while too much is being written", got)
-	}
-
-	q = newQueue(10, 1000)
-	q.put(make([]byte, 1001))
-	batch, size, _ = q.take(nil, 0)
-	_, _, _ = q.take(batch, size)
 	if got := q.put([]byte("x")); got != queued {
-		t.Errorf("put is %d when all was written", got)
+		t.Errorf("put is %d when all was taken", got)
 	}
 }
 
@@ -56,7 +47,7 @@ func TestAFullQueueKeepsTheCloseFrameOnly(t *testing.T) {
 	q := newQueue(1, 1000)
 	q.put([]byte("a"))
 	q.put([]byte("b"))
-	batch, _, last := q.take(nil, 0)
+	batch, last := q.take(nil)
 	if len(batch) != 0 || !bytes.Equal(last, closeFrame(closePolicy, "too slow")) {
 		t.Errorf("left are %q and %q", batch, last)
 	}
@@ -71,7 +62,7 @@ func TestWhatWaitsIsWrittenBeforeTheEnd(t *testing.T) {
 	q.put([]byte("a"))
 	q.close([]byte("first"))
 	q.close([]byte("second"))
-	batch, _, last := q.take(nil, 0)
+	batch, last := q.take(nil)
 	if len(batch) != 1 || string(last) != "first" {
 		t.Errorf("left are %q and %q", batch, last)
 	}
@@ -95,10 +86,9 @@ func TestNothingIsLostBetweenPutAndTake(t *testing.T) {
 	}()
 	got := 0
 	var batch [][]byte
-	var size int
 	for last := []byte(nil); last == nil; {
 		<-q.wake
-		batch, size, last = q.take(batch, size)
+		batch, last = q.take(batch)
 		got += len(batch)
 	}
 	if got != writers*each {
