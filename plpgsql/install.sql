@@ -64,6 +64,9 @@ $$;
 {{ template "realtime/send.sql" . }}
 {{ template "realtime/broadcast_changes.sql" . }}
 {{ template "realtime/emit_broadcasts.sql" . }}
+{{ template "realtime/see.sql" . }}
+{{ template "realtime/match.sql" . }}
+{{ template "realtime/check_changes.sql" . }}
 
 reset role;
 

@@ -8,11 +8,11 @@ import (
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
 
-// realtimeDB is a database with tests/js/realtime.sql.
-func realtimeDB(t *testing.T) *dbtest.DB {
+// realtimeDB is a database with a schema of tests/js.
+func realtimeDB(t *testing.T, path string) *dbtest.DB {
 	t.Helper()
 	db := dbtest.New(t)
-	schema, err := os.ReadFile("js/realtime.sql")
+	schema, err := os.ReadFile("js/" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,9 +39,19 @@ func startRealtime(t *testing.T, db *dbtest.DB, name string, env ...string) *ser
 
 func TestRealtimeClient(t *testing.T) {
 	t.Parallel()
-	db := realtimeDB(t)
+	db := realtimeDB(t, "realtime.sql")
 	one, two := startRealtime(t, db, "one"), startRealtime(t, db, "two")
 	runNode(t, one, "realtime.test.mjs", "FLUXBASE_TEST_URL_2="+two.URL)
+	noServerErrors(t, one)
+	noServerErrors(t, two)
+}
+
+func TestRealtimeChangesOfTables(t *testing.T) {
+	t.Parallel()
+	db := realtimeDB(t, "changes.sql")
+	few := "FLUXBASE_REALTIME_MAX_TRANSACTION_CHANGES=55"
+	one, two := startRealtime(t, db, "one", few), startRealtime(t, db, "two", few)
+	runNode(t, one, "changes.test.mjs", "FLUXBASE_TEST_URL_2="+two.URL)
 	noServerErrors(t, one)
 	noServerErrors(t, two)
 }

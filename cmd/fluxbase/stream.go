@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/fluxbase/fluxbase/proxy"
+	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/replication"
@@ -37,7 +38,7 @@ func stream(ctx context.Context, set *settings, port int, f *front, deps *proxy.
 	}
 	handlers := map[string]func([]byte){}
 	if set.Main.on("realtime") {
-		hub, err := channels(ctx, set, f, deps)
+		hub, err := channels(ctx, set, source, f, deps)
 		if err != nil {
 			return err
 		}
@@ -60,7 +61,7 @@ func stream(ctx context.Context, set *settings, port int, f *front, deps *proxy.
 }
 
 // channels takes the clients of realtime until ctx ends.
-func channels(ctx context.Context, set *settings, f *front, deps *proxy.Deps) (*realtime.Hub, error) {
+func channels(ctx context.Context, set *settings, source changes.Source, f *front, deps *proxy.Deps) (*realtime.Hub, error) {
 	tokens, err := token.New(set.JWT)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func channels(ctx context.Context, set *settings, f *front, deps *proxy.Deps) (*
 		return nil, fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
 	}
 	hub := realtime.New(set.Realtime, realtime.Deps{
-		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit,
+		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source,
 		Tokens: tokens, Origins: set.Server.CORSOrigins, Log: deps.Log, Reg: deps.Reg,
 	})
 	f.background.Go(func() {

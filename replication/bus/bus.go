@@ -209,7 +209,7 @@ func (b *Bus) fence(ctx context.Context, xid uint32) {
 			if err != nil {
 				return err
 			}
-			if visible, err := sees(snapshot, xid); err != nil || visible {
+			if visible, err := Sees(snapshot, xid); err != nil || visible {
 				return err
 			}
 			if !sleep(ctx, pause) {

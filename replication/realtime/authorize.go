@@ -80,6 +80,21 @@ type access struct {
 
 func (a access) reads() bool { return a.readBroadcast || a.readPresence }
 
+const serviceRole = "service_role"
+
+// searchPath is that of functions which policies call.
+const searchPath = "public, extensions"
+
+var errDatabase = errors.New("DatabaseConnectionIssue: The database can't be reached; try again")
+
+// pool is the login that may become a caller.
+func (h *Hub) pool(who pg.Caller) *pg.DB {
+	if who.Role == serviceRole && h.Service != nil {
+		return h.Service
+	}
+	return h.Anon
+}
+
 // authorizeSQL leaves the role set and probe rows behind; its transaction is undone.
 const authorizeSQL = `select a.read_broadcast, a.write_broadcast, a.read_presence, a.write_presence` +
 	` from realtime.authorize($1, $2, $3) as a`
@@ -90,17 +105,13 @@ func (h *Hub) access(ctx context.Context, ch *channel) (access, error) {
 	if !ch.private {
 		return access{true, true, true, true}, nil
 	}
-	return h.authorize(ctx, ch.who.Caller, ch.topic)
+	return h.authorize(ctx, ch.who.Load().Caller, ch.topic)
 }
 
 func (h *Hub) authorize(ctx context.Context, who pg.Caller, topic string) (access, error) {
-	db := h.Anon
-	if who.Role == "service_role" && h.Service != nil {
-		db = h.Service
-	}
 	begun := time.Now()
-	res, err := db.Do(ctx, &pg.Tx{
-		SearchPath: "public, extensions",
+	res, err := h.pool(who).Do(ctx, &pg.Tx{
+		SearchPath: searchPath,
 		Rollback:   true,
 		Main:       pg.Statement{SQL: authorizeSQL, Args: [][]byte{[]byte(topic), []byte(who.Role), []byte(who.Claims)}},
 	})
@@ -111,7 +122,7 @@ func (h *Hub) authorize(ctx context.Context, who pg.Caller, topic string) (acces
 		h.Log.Warn("the rights in a channel could not be decided", "topic", topic, "role", who.Role, "error", err)
 		return access{}, denied("Unauthorized: The policies of this Channel topic could not be evaluated: " + topic)
 	case err != nil:
-		return access{}, errors.New("DatabaseConnectionIssue: The database can't be reached; try again")
+		return access{}, errDatabase
 	}
 	defer res.Free()
 	may := func(i int) bool { return len(res.Values) == 4 && string(res.Values[i]) == "t" }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/web"
@@ -24,9 +25,12 @@ type channel struct {
 	// ack answers each broadcast; self brings it back to its sender.
 	ack, self bool
 
-	// Of the client's reading goroutine.
-	who    identity
+	// who changes with a new token.
+	who atomic.Pointer[identity]
+	// access is for the client's reading goroutine.
 	access access
+	// bindings are what it hears of tables; fixed.
+	bindings []*binding
 
 	expiry *time.Timer // guarded by client.mu; nil for a token that never expires
 }
@@ -68,8 +72,21 @@ func (c *client) join(ctx context.Context, m *message) {
 		defer c.mu.Unlock()
 		c.channels[m.topic] = ch
 		c.expire(ch)
-		c.reply(m, statusOK, []byte(`{"postgres_changes":[]}`))
+		c.reply(m, statusOK, ch.bound())
 	})
+	if len(ch.bindings) > 0 {
+		c.system(ch, extensionChanges, statusOK, "Subscribed to PostgreSQL")
+	}
+}
+
+// bound is the answer to a join: its bindings with their ids.
+func (ch *channel) bound() []byte {
+	specs := make([]bindingSpec, len(ch.bindings))
+	for i, b := range ch.bindings {
+		specs[i] = b.bindingSpec
+	}
+	text, _ := json.Marshal(map[string][]bindingSpec{"postgres_changes": specs}) // texts never fail
+	return text
 }
 
 // newChannel checks a join. Its error is for the client.
@@ -82,10 +99,7 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 	if len(m.payload) > 0 && json.Unmarshal(m.payload, &p) != nil {
 		return nil, errors.New("InvalidJoinConfiguration: The join payload is not well formed")
 	}
-	switch {
-	case len(p.Config.Changes) > 0:
-		return nil, errors.New("RealtimeDisabledForConfiguration: This server does not stream changes of tables yet")
-	case c.hub.cfg.PrivateOnly && !p.Config.Private:
+	if c.hub.cfg.PrivateOnly && !p.Config.Private {
 		return nil, errors.New("PrivateOnly: This project only allows private channels")
 	}
 	c.mu.Lock()
@@ -96,22 +110,30 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 	}
 	ch := &channel{
 		room: room{topic, p.Config.Private}, client: c, id: newID(), wire: m.topic, joinRef: m.joinRef,
-		ack: p.Config.Broadcast.Ack, self: p.Config.Broadcast.Self, who: c.key,
+		ack: p.Config.Broadcast.Ack, self: p.Config.Broadcast.Self,
 	}
+	who := c.key
 	if text := cmp.Or(p.Token, p.UserToken); isToken(text) {
 		var err error
-		if ch.who, err = c.hub.identify(text); err != nil {
+		if who, err = c.hub.identify(text); err != nil {
 			return nil, err
 		}
 	} else if err := c.key.expired(time.Now()); err != nil {
 		return nil, err
 	}
+	ch.who.Store(&who)
 	var err error
 	ch.access, err = c.hub.access(ctx, ch)
-	if err == nil && !ch.access.reads() {
-		err = errors.New("Unauthorized: You do not have permissions to read from this Channel topic: " + topic)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ch.access.reads():
+		return nil, errors.New("Unauthorized: You do not have permissions to read from this Channel topic: " + topic)
 	}
-	return ch, err
+	if err := c.hub.bind(ctx, ch, p.Config.Changes); err != nil {
+		return nil, err
+	}
+	return ch, nil
 }
 
 // isToken tells whether a client means a JWT. The newer API keys say nothing about
@@ -121,7 +143,7 @@ func isToken(s string) bool { return s != "" && !strings.HasPrefix(s, "sb_") }
 // renew has a channel go on under another token.
 func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 	var p joinPayload
-	if json.Unmarshal(m.payload, &p) != nil || !isToken(p.Token) || p.Token == ch.who.token {
+	if json.Unmarshal(m.payload, &p) != nil || !isToken(p.Token) || p.Token == ch.who.Load().token {
 		return
 	}
 	who, err := c.hub.identify(p.Token)
@@ -131,14 +153,14 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
-	before := ch.who
-	ch.who = who
-	access, err := c.hub.access(ctx, ch)
+	access, err := access{}, c.hub.checkBindings(ctx, ch, &who)
+	ch.who.Store(&who)
+	if err == nil {
+		access, err = c.hub.access(ctx, ch)
+	}
 	switch {
-	case err != nil && before.expired(time.Now()) == nil && !errors.As(err, new(denied)):
-		// The database is away: the old token still holds, and a rejoin tries again.
-		ch.who = before
-		c.shut(ch, err.Error())
+	case err != nil && !errors.As(err, new(denied)):
+		c.shut(ch, err.Error()) // a rejoin tries again
 		return
 	case err != nil || !access.reads():
 		c.shut(ch, "You no longer have permission to read from this Channel topic: "+ch.topic)
@@ -158,7 +180,7 @@ func (c *client) expire(ch *channel) {
 		ch.expiry.Stop()
 		ch.expiry = nil
 	}
-	end := ch.who.expires
+	end := ch.who.Load().expires
 	if end.IsZero() {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/token"
 )
@@ -22,6 +23,8 @@ type Deps struct {
 	Anon, Service *pg.DB
 	// Emit is the database as fluxbase_replication, to send with.
 	Emit   *pg.DB
+	// Source tells of changes of tables.
+	Source changes.Source
 	Tokens *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
@@ -37,6 +40,8 @@ type Hub struct {
 	sender  *sender
 	seed    maphash.Seed
 	shards  [shards]shard
+
+	bindings bindings
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -66,6 +71,7 @@ func New(cfg Config, deps Deps) *Hub {
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
+	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)
 	return h
@@ -79,6 +85,9 @@ const stopReason = "the server is stopping"
 // Run sends until ctx ends. Then it takes no client any more and closes each with
 // 1001, after what waits for it.
 func (h *Hub) Run(ctx context.Context) {
+	var following sync.WaitGroup
+	following.Go(func() { h.follow(ctx) })
+	defer following.Wait()
 	h.sender.run(ctx)
 	h.mu.Lock()
 	h.closing = true
@@ -147,6 +156,7 @@ func (h *Hub) add(ch *channel, confirm func()) {
 		s.rooms[ch.room] = members
 	}
 	members[ch] = struct{}{}
+	h.bindings.add(ch.bindings)
 	h.metrics.channels.Inc()
 	confirm()
 }
@@ -155,6 +165,7 @@ func (h *Hub) remove(ch *channel) {
 	s := h.shard(ch.room)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	h.bindings.remove(ch.bindings)
 	members := s.rooms[ch.room]
 	delete(members, ch)
 	if len(members) == 0 {
