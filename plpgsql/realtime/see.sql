@@ -33,10 +33,11 @@ begin
   -- What is deparsed under this path names everything that is not Postgres's own in full.
   perform set_config('search_path', 'pg_catalog', true);
   select string_agg(
-    format('(r."fluxbase.v" ->> %s)::%s as %I', u.i - 1, format_type(u.type, -1), u.name), ', '
+    format('("fluxbase.r"."fluxbase.v" ->> %s)::%s as %I', u.i - 1, format_type(u.type, -1), u.name), ', '
     order by u.i
   ) into v_tuple
   from unnest(see.columns, see.types) with ordinality as u (name, type, i);
+  perform set_config('search_path', v_path, true); -- that to which a failure returns
 
   for v_i in 1..cardinality(see.roles) loop
     begin
@@ -109,10 +110,13 @@ begin
         v_answer := '{"columns": [], "rows": []}';
       elsif v_condition is not null then
         execute format(
+          -- Names that no table or column of the application has.
           'select json_build_object(''columns'', $2, ''rows'', coalesce(json_agg(json_build_array(
-             r."fluxbase.n", (select row_to_json(x) from (select %s) as x)
-           ) order by r."fluxbase.n"), ''[]''))
-           from jsonb_array_elements($1) with ordinality as r ("fluxbase.v", "fluxbase.n")
+             "fluxbase.n",
+             (select row_to_json("fluxbase.x") from (select %s) as "fluxbase.x")
+           ) order by "fluxbase.n"), ''[]''))
+           from jsonb_array_elements($1) with ordinality
+             as "fluxbase.r" ("fluxbase.v", "fluxbase.n")
            cross join lateral (select %s) as %I
            where (%s) is true',
           v_list, v_tuple, v_table.relname, v_condition

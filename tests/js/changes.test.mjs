@@ -11,9 +11,11 @@ let topics = 0
 // watch joins a channel with subscriptions to changes, and gives their inbox.
 async function watch(who, ...filters) {
   const box = inbox()
+  // Of what was committed a little before, some may come: that of the test before.
+  const since = Date.now()
   const j = await joined(who, `changes ${topics++}`, {}, (channel) => {
     filters.forEach((filter, i) =>
-      channel.on('postgres_changes', { event: '*', schema: 'public', ...filter }, (m) => box.put({ i, ...m })))
+      channel.on('postgres_changes', { event: '*', schema: 'public', ...filter }, (m) => Date.parse(m.commit_timestamp) >= since && box.put({ i, ...m })))
   })
   return { ...j, box, next: () => box.next() }
 }
@@ -65,11 +67,11 @@ describe('a table without row level security', () => {
     const w = await watch(connect(), ...filters.map((filter) => ({ table: 'open', filter })))
     await insert('open', { id: 20, n: 10, body: 'y,z' }, { id: 21, n: 9, body: 'w' })
     const met = { 20: [], 21: [] }
-    for (let i = 0; i < 9; i++) {
+    for (let i = 0; i < 8; i++) {
       const m = await w.next()
       met[m.new.id].push(m.i)
     }
-    assert.deepEqual(met, { 20: [1, 3, 4, 5, 6], 21: [0, 2, 3, 7] })
+    assert.deepEqual(met, { 20: [1, 3, 4, 5, 6], 21: [0, 3, 7] })
     good(await write('open').delete().in('id', [20, 21]))
   })
   test('a whole schema', async () => {
@@ -162,12 +164,13 @@ describe('row level security', () => {
     assert.equal(bad.box.size, 0)
   })
   test('a new token decides about what comes after it', async () => {
-    const who = connect()
-    await who.realtime.setAuth(userToken(ada))
+    let token = userToken(ada)
+    const who = connect({ token: () => token })
     const w = await watch(who, { table: 'notes' })
     await insert('notes', { id: 30, owner_id: ada }, { id: 31, owner_id: cyd })
     assert.equal((await w.next()).new.id, 30)
-    await who.realtime.setAuth(userToken(cyd))
+    token = userToken(cyd)
+    await who.realtime.setAuth()
     // Asked for on the same socket after it, and so answered after it.
     await joined(who, 'after the token')
     await insert('notes', { id: 32, owner_id: ada }, { id: 33, owner_id: cyd })

@@ -14,11 +14,12 @@ const signedIn = new WeakSet()
 // disconnect ends what the tests opened; node would wait for it.
 export const disconnect = () => Promise.all(open.map((c) => c.realtime.disconnect()))
 
-// connect makes a client of a server's, for a user or for anybody.
+// connect makes a client of a server's, for a user or for anybody. A token may be a
+// function, for one that changes: realtime.setAuth() asks it again.
 export function connect({ server = url, vsn = '2.0.0', token, key = anonKey } = {}) {
   const made = createClient(server, key, {
     realtime: { vsn, timeout: patience },
-    ...(token ? { accessToken: async () => token } : { auth: { persistSession: false, autoRefreshToken: false } }),
+    ...(token ? { accessToken: async () => (typeof token === 'function' ? token() : token) } : { auth: { persistSession: false, autoRefreshToken: false } }),
   })
   open.push(made)
   if (token) signedIn.add(made)

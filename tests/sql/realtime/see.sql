@@ -1,4 +1,4 @@
-select plan(14);
+select plan(15);
 
 create table public.notes (id integer primary key, owner_id uuid, body text, secret text);
 alter table public.notes enable row level security;
@@ -120,15 +120,16 @@ alter table public.notes disable row level security;
 select is(
   pg_temp.bodies(pg_temp.see() -> 0), 'ab', 'without row level security grants decide'
 );
-revoke usage on schema public from public, authenticated;
+create schema hidden;
+alter table public.notes set schema hidden;
 select is(
-  pg_temp.see() -> 0, '{"columns": [], "rows": []}', 'without the schema nothing is seen'
+  pg_temp.see(name => 'hidden.notes') -> 0, '{"columns": [], "rows": []}',
+  'without the schema nothing is seen'
 );
 
 -- Names that mean something in the statement around the policy.
 create table public."r""x" (id integer, v uuid, n text, x text);
 alter table public."r""x" enable row level security;
-grant usage on schema public to public;
 grant select on public."r""x" to authenticated;
 create policy odd on public."r""x" for select to authenticated
 using (v = auth.uid() and n = 'a' and x = 'x');
@@ -136,6 +137,12 @@ select is(
   pg_temp.see(array['id', 'v', 'n', 'x'], name => 'public."r""x"') -> 0 -> 'rows',
   '[[1, {"id": 1, "v": "00000000-0000-4000-8000-00000000ada0", "n": "a", "x": "x"}]]',
   'names are quoted'
+);
+alter table public."r""x" rename to r;
+select is(
+  pg_temp.see(array['id', 'v', 'n', 'x'], name => 'public.r') -> 0 -> 'rows' -> 0 -> 0,
+  '1',
+  'also those of tables'
 );
 
 select is(
