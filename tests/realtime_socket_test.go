@@ -100,7 +100,9 @@ func (s *socket) closed() int {
 	}
 }
 
-func joinTopic(topic string) string { return fmt.Sprintf(`["1","1","realtime:%s","phx_join",{}]`, topic) }
+func joinTopic(topic string) string {
+	return fmt.Sprintf(`["1","1","realtime:%s","phx_join",{}]`, topic)
+}
 
 func TestRealtimeHandshakes(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ func runNode(t *testing.T, s *server, file string, env ...string) {
 	cmd := osexec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", file)
 	cmd.Dir = "js"
 	cmd.Env = append(env,
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1", "NODE_NO_WARNINGS=1",
+		"PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "NO_COLOR=1", "NODE_NO_WARNINGS=1",
 		"NODE_OPTIONS=--experimental-websocket", // Node 20 has what the client's constructor wants only then
 		"FLUXBASE_TEST_URL="+s.URL, "FLUXBASE_TEST_JWT_SECRET="+jwtSecret,
 	)

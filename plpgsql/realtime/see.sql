@@ -33,8 +33,8 @@ begin
   -- What is deparsed under this path names everything that is not Postgres's own in full.
   perform set_config('search_path', 'pg_catalog', true);
   select string_agg(
-    format('("fluxbase.r"."fluxbase.v" ->> %s)::%s as %I', u.i - 1, format_type(u.type, -1), u.name), ', '
-    order by u.i
+    format('("fluxbase.v" ->> %s)::%s as %I', u.i - 1, format_type(u.type, -1), u.name),
+    ', ' order by u.i
   ) into v_tuple
   from unnest(see.columns, see.types) with ordinality as u (name, type, i);
   perform set_config('search_path', v_path, true); -- that to which a failure returns

@@ -54,8 +54,8 @@ func FuzzFilter(f *testing.F) {
 func TestArraysAreWrittenForPostgres(t *testing.T) {
 	t.Parallel()
 	for want, list := range map[string][]string{
-		`{}`:                {},
-		`{"a"}`:             {"a"},
+		`{}`:                 {},
+		`{"a"}`:              {"a"},
 		`{"a\"b","c\\d",""}`: {`a"b`, `c\d`, ``},
 	} {
 		if got := string(textArray(list)); got != want {

@@ -22,7 +22,7 @@ type Deps struct {
 	// it Anon does.
 	Anon, Service *pg.DB
 	// Emit is the database as fluxbase_replication, to send with.
-	Emit   *pg.DB
+	Emit *pg.DB
 	// Source tells of changes of tables.
 	Source changes.Source
 	Tokens *token.Verifier

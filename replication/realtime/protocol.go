@@ -38,7 +38,6 @@ const (
 	eventHeartbeat = "heartbeat"
 	eventToken     = "access_token"
 	eventBroadcast = "broadcast"
-	eventPresence  = "presence"
 	eventSystem    = "system"
 
 	topicPhoenix = "phoenix"

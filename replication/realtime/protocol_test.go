@@ -25,16 +25,26 @@ func TestMessagesAreParsed(t *testing.T) {
 		isBinary bool
 		want     *message // nil is refused
 	}{
-		{"object", v1, `{"topic":"realtime:a","event":"phx_join","payload":{"config":{}},"ref":"1","join_ref":"2"}`, false,
-			&message{joinRef: []byte(`"2"`), ref: []byte(`"1"`), topic: "realtime:a", event: "phx_join", payload: []byte(`{"config":{}}`)}},
-		{"object without refs", v1, `{"topic":"phoenix","event":"heartbeat","payload":{}}`, false,
-			&message{joinRef: null, ref: null, topic: "phoenix", event: "heartbeat", payload: []byte(`{}`)}},
-		{"array", v2, `[null,"3","phoenix","heartbeat",{}]`, false,
-			&message{joinRef: null, ref: []byte(`"3"`), topic: "phoenix", event: "heartbeat", payload: []byte(`{}`)}},
-		{"push of JSON", v2, string(push("1", "", "realtime:a", "e", `{"persist":true}`, encodingJSON, `{"a":1}`)), true,
-			&message{joinRef: []byte(`"1"`), ref: null, topic: "realtime:a", event: "broadcast", push: true, userEvent: "e", payload: []byte(`{"a":1}`)}},
-		{"push of bytes", v2, string(push("1", "2", "realtime:a", "e", "", encodingBytes, "\xff\x00")), true,
-			&message{joinRef: []byte(`"1"`), ref: []byte(`"2"`), topic: "realtime:a", event: "broadcast", push: true, isRaw: true, userEvent: "e", payload: []byte("\xff\x00")}},
+		{
+			"object", v1, `{"topic":"realtime:a","event":"phx_join","payload":{"config":{}},"ref":"1","join_ref":"2"}`, false,
+			&message{joinRef: []byte(`"2"`), ref: []byte(`"1"`), topic: "realtime:a", event: "phx_join", payload: []byte(`{"config":{}}`)},
+		},
+		{
+			"object without refs", v1, `{"topic":"phoenix","event":"heartbeat","payload":{}}`, false,
+			&message{joinRef: null, ref: null, topic: "phoenix", event: "heartbeat", payload: []byte(`{}`)},
+		},
+		{
+			"array", v2, `[null,"3","phoenix","heartbeat",{}]`, false,
+			&message{joinRef: null, ref: []byte(`"3"`), topic: "phoenix", event: "heartbeat", payload: []byte(`{}`)},
+		},
+		{
+			"push of JSON", v2, string(push("1", "", "realtime:a", "e", `{"persist":true}`, encodingJSON, `{"a":1}`)), true,
+			&message{joinRef: []byte(`"1"`), ref: null, topic: "realtime:a", event: "broadcast", push: true, userEvent: "e", payload: []byte(`{"a":1}`)},
+		},
+		{
+			"push of bytes", v2, string(push("1", "2", "realtime:a", "e", "", encodingBytes, "\xff\x00")), true,
+			&message{joinRef: []byte(`"1"`), ref: []byte(`"2"`), topic: "realtime:a", event: "broadcast", push: true, isRaw: true, userEvent: "e", payload: []byte("\xff\x00")},
+		},
 		{"nothing", v2, ``, false, nil},
 		{"an object for an array", v2, `{"topic":"a","event":"b"}`, false, nil},
 		{"an array for an object", v1, `[null,null,"a","b",{}]`, false, nil},
