@@ -57,8 +57,9 @@ docs: ## write docs/reference from the sources; a test keeps it so
 bench: ## load on loopback beside pgbench, as ratios
 	go run ./tests/load
 
-soak: ## the same load, one minute a side
+soak: ## the same load, one minute a side; ten minutes of hostile requests, and of crashes around the change stream
 	go run ./tests/load -seconds 60 -rounds 1
+	go test ./tests -count=1 -v -timeout 40m -run 'TestFuzzedRequests|TestTenThousandHostileTexts|TablesOwnHistory|BulkLoad' -soak 10m
 
 extension: ## dist/extension: the same database code for create extension
 	@mkdir -p dist/extension

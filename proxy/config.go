@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"strconv"
@@ -13,6 +15,9 @@ import (
 type Config struct {
 	Host           string        `envconfig:"FLUXBASE_SERVER_HOST" default:"127.0.0.1" pgrst:"server-host" dropin:"!4" desc:"Address to listen on. Loopback by default, so that nothing is public before you say so; 0.0.0.0 or :: in a container."`
 	Port           int           `envconfig:"FLUXBASE_SERVER_PORT" default:"8080" pgrst:"server-port" dropin:"3000" desc:"Port to listen on; 0 takes a free one."`
+	ReusePort      bool          `envconfig:"FLUXBASE_SERVER_REUSEPORT" default:"false" pgrst:"server-reuseport" desc:"Share the port with other processes of this user that ask for it too (SO_REUSEPORT), so that a new one serves before the old one stops. Off, so that a second one started by mistake says so."`
+	UnixSocket     string        `envconfig:"FLUXBASE_SERVER_UNIX_SOCKET" pgrst:"server-unix-socket" desc:"Path of a Unix socket to listen on, in place of host and port."`
+	UnixSocketMode string        `envconfig:"FLUXBASE_SERVER_UNIX_SOCKET_MODE" default:"660" pgrst:"server-unix-socket-mode" desc:"Permissions of that socket, octal, 600 to 777: who may write to it may connect."`
 	MetricsAddress string        `envconfig:"FLUXBASE_SERVER_METRICS_ADDRESS" default:"127.0.0.1:9091" dropin:"off" desc:"HOST:PORT of the Prometheus metrics, apart from the public port because they tell of every route and pool. off switches them off."`
 	RequestTimeout time.Duration `envconfig:"FLUXBASE_SERVER_REQUEST_TIMEOUT" default:"30s" desc:"Deadline of one request, its wait for a connection included; its statement is cancelled then. Role settings (alter role anon set statement_timeout) give tighter ones."`
 	HeaderTimeout  time.Duration `envconfig:"FLUXBASE_SERVER_HEADER_TIMEOUT" default:"10s" desc:"How long a client may take to send its headers; stops connections that are opened and fed slowly to use up descriptors."`
@@ -51,6 +56,9 @@ func (c *Config) Check() error {
 	if c.Port < 0 || c.Port > 65535 {
 		errs = append(errs, fmt.Errorf("FLUXBASE_SERVER_PORT is %d: give a port from 1 to 65535, or 0 for a free one", c.Port))
 	}
+	if _, err := SocketMode(c.UnixSocketMode); err != nil {
+		errs = append(errs, fmt.Errorf("FLUXBASE_SERVER_UNIX_SOCKET_MODE %w", err))
+	}
 	if c.MetricsAddress != metricsOff {
 		if _, _, err := net.SplitHostPort(c.MetricsAddress); err != nil {
 			errs = append(errs, fmt.Errorf("FLUXBASE_SERVER_METRICS_ADDRESS is %q: give HOST:PORT, or off", c.MetricsAddress))
@@ -76,6 +84,15 @@ func (c *Config) Address() string {
 		host = any
 	}
 	return net.JoinHostPort(host, strconv.Itoa(c.Port))
+}
+
+// SocketMode reads the permissions of a Unix socket; none are 660.
+func SocketMode(octal string) (fs.FileMode, error) {
+	n, err := strconv.ParseUint(cmp.Or(octal, "660"), 8, 32)
+	if err != nil || n < 0o600 || n > 0o777 {
+		return 0, fmt.Errorf("is %q: give octal permissions from 600 to 777", octal)
+	}
+	return fs.FileMode(n), nil
 }
 
 // Metrics is where metrics are served, and whether they are.

@@ -73,6 +73,7 @@ func postgrestCORS(w *web.Response, r *http.Request, preflight bool) (answered b
 	h.Set("Access-Control-Allow-Headers", strings.Join(append(allowed, "Accept", "Accept-Language", "Content-Language"), ", "))
 	h.Set("Access-Control-Max-Age", strconv.Itoa(corsMaxAge))
 	h.Set("Content-Length", "0")
+	w.Unlogged = true
 	w.WriteHeader(http.StatusOK)
 	return true
 }

@@ -63,6 +63,16 @@ var (
 		"Reads that found every connection at work and went along with another.", []string{"pool"}, nil)
 	poolGaveUp = prometheus.NewDesc("fluxbase_database_acquire_failures_total",
 		"Transactions that got no connection in time.", []string{"pool"}, nil)
+	statementHits = prometheus.NewDesc("fluxbase_database_statement_cache_hits_total",
+		"Statements that were prepared on the connection before.", []string{"pool"}, nil)
+	statementMisses = prometheus.NewDesc("fluxbase_database_statement_cache_misses_total",
+		"Statements that had to be prepared.", []string{"pool"}, nil)
+	statementEvictions = prometheus.NewDesc("fluxbase_database_statement_cache_evictions_total",
+		"Prepared statements that had to make room. Many: there are more in use than FLUXBASE_DATABASE_STATEMENT_CACHE.", []string{"pool"}, nil)
+	statementEntries = prometheus.NewDesc("fluxbase_database_statement_cache_entries",
+		"Prepared statements on all connections.", []string{"pool"}, nil)
+	statementBytes = prometheus.NewDesc("fluxbase_database_statement_cache_bytes",
+		"Size of the texts of the prepared statements on all connections.", []string{"pool"}, nil)
 )
 
 // Describe is part of prometheus.Collector.
@@ -72,14 +82,22 @@ func (c poolCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.Describ
 func (c poolCollector) Collect(ch chan<- prometheus.Metric) {
 	for name, db := range c.pools {
 		st := db.Stat()
-		gauge := func(state string, v int32) {
-			ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(v), name, state)
+		gauge := func(desc *prometheus.Desc, v int64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(v), append([]string{name}, labels...)...)
 		}
-		gauge("acquired", st.Acquired)
-		gauge("idle", st.Idle)
-		gauge("max", st.Max)
-		ch <- prometheus.MustNewConstMetric(poolWaiting, prometheus.GaugeValue, float64(st.Waiting), name)
-		ch <- prometheus.MustNewConstMetric(poolShared, prometheus.CounterValue, float64(st.Shared), name)
-		ch <- prometheus.MustNewConstMetric(poolGaveUp, prometheus.CounterValue, float64(st.GaveUp), name)
+		counter := func(desc *prometheus.Desc, v int64) {
+			ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(v), name)
+		}
+		gauge(poolConns, int64(st.Acquired), "acquired")
+		gauge(poolConns, int64(st.Idle), "idle")
+		gauge(poolConns, int64(st.Max), "max")
+		gauge(poolWaiting, int64(st.Waiting))
+		counter(poolShared, st.Shared)
+		counter(poolGaveUp, st.GaveUp)
+		counter(statementHits, st.Statements.Hits)
+		counter(statementMisses, st.Statements.Misses)
+		counter(statementEvictions, st.Statements.Evictions)
+		gauge(statementEntries, st.Statements.Entries)
+		gauge(statementBytes, st.Statements.Bytes)
 	}
 }

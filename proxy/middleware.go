@@ -16,7 +16,7 @@ import (
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	live := s.live.Load()
-	w := &web.Response{ResponseWriter: rw, ID: requestID(r.Header), Dialect: live.Errors}
+	w := &web.Response{ResponseWriter: rw, ID: requestID(r.Header), Dialect: live.Errors, LogSQL: live.LogSQL}
 	s.metrics.inFlight.Inc()
 	defer s.finish(w, r, start)
 
@@ -62,7 +62,9 @@ func (s *Server) finish(w *web.Response, r *http.Request, start time.Time) {
 	w.Finish()
 	took := time.Since(start)
 	s.metrics.observe(w, r.Method, took)
-	s.logRequest(w, r, took)
+	if !w.Unlogged {
+		s.logRequest(w, r, took)
+	}
 }
 
 // requestID takes the client's id when it can be written anywhere as it is,
@@ -93,7 +95,17 @@ func validRequestID(id string) bool {
 func (s *Server) logRequest(w *web.Response, r *http.Request, took time.Duration) {
 	level, e := slog.LevelInfo, (*web.Error)(nil)
 	if w.Err != nil {
-		switch e = web.AsError(w.Err); {
+		e = web.AsError(w.Err)
+	}
+	if s.live.Load().PostgREST {
+		switch status := w.Status(); {
+		case status >= 500:
+			level = slog.LevelError
+		case status >= 400:
+			level = slog.LevelWarn
+		}
+	} else if e != nil {
+		switch {
 		case e.Status == http.StatusServiceUnavailable, e.Status == http.StatusGatewayTimeout:
 			level = slog.LevelWarn // the database's trouble, or a load too high
 		case e.Status >= 500:
@@ -103,7 +115,7 @@ func (s *Server) logRequest(w *web.Response, r *http.Request, took time.Duration
 	if !s.log.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 10)
+	attrs := make([]slog.Attr, 0, 11)
 	attrs = append(attrs,
 		slog.String("request_id", w.ID),
 		slog.String("method", r.Method),
@@ -118,6 +130,9 @@ func (s *Server) logRequest(w *web.Response, r *http.Request, took time.Duration
 	}
 	if e != nil {
 		attrs = append(attrs, slog.String("code", e.Code), slog.String("error", e.Error()))
+	}
+	if len(w.SQL) > 0 {
+		attrs = append(attrs, slog.Any("sql", w.SQL))
 	}
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
 }

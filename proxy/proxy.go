@@ -22,9 +22,9 @@ import (
 type Deps struct {
 	Log   *slog.Logger
 	Reg   prometheus.Registerer
-	Pools map[string]*pg.DB // by name, for metrics and readiness
-	// Ready are further conditions of /readyz, by name.
-	Ready map[string]func() error
+	Pools map[string]*pg.DB // by name, for metrics
+	// Ready are the conditions of /readyz.
+	Ready []func(context.Context) error
 	// Notes are what /readyz tells beside, by name: what is amiss but keeps no request
 	// from being answered. An empty one is all well.
 	Notes map[string]func() string
@@ -45,8 +45,11 @@ type Live struct {
 	TraceHeader string
 	// Errors is the shape of error bodies.
 	Errors web.Dialect
-	// PostgREST answers browsers as that does, letter for letter.
+	// PostgREST answers browsers as that does, letter for letter, and logs at its
+	// levels.
 	PostgREST bool
+	// LogSQL adds the SQL of a request to the access log.
+	LogSQL bool
 }
 
 // Server answers the product's HTTP requests.
@@ -56,8 +59,7 @@ type Server struct {
 	router     *httprouter.Router
 	fallback   httprouter.Handle // what no route takes; nil is 404
 	metrics    *metrics
-	pools      map[string]*pg.DB
-	ready      map[string]func() error
+	ready      []func(context.Context) error
 	notes      map[string]func() string
 	rest       web.Handler
 	restPrefix string
@@ -70,7 +72,7 @@ type Server struct {
 // New makes a Server. cfg must have passed Check.
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
-		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), pools: deps.Pools, ready: deps.Ready, notes: deps.Notes,
+		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes,
 		rest: deps.Rest, restPrefix: deps.RestPrefix, realtime: deps.Realtime,
 	}
 	s.SetLive(deps.Live)
@@ -112,7 +114,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 
-	s.log.Info("stopping", "drain_delay", s.cfg.DrainDelay)
+	s.log.Info("stopping", "cause", context.Cause(ctx), "drain_delay", s.cfg.DrainDelay)
 	s.draining.Store(true)
 	wait(s.cfg.DrainDelay)
 	s.closing.Store(true)
@@ -146,20 +148,8 @@ func (s *Server) livez(w *web.Response, _ *http.Request) error {
 
 // readyz says whether requests can be answered now.
 func (s *Server) readyz(w *web.Response, r *http.Request) error {
-	if s.draining.Load() {
-		return web.ShuttingDown
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	for _, db := range s.pools {
-		if err := db.Ping(ctx); err != nil {
-			return err
-		}
-	}
-	for _, check := range s.ready {
-		if err := check(); err != nil {
-			return err
-		}
+	if err := s.Ready(r.Context()); err != nil {
+		return err
 	}
 	text := "ready\n"
 	for _, name := range slices.Sorted(maps.Keys(s.notes)) {
@@ -168,4 +158,19 @@ func (s *Server) readyz(w *web.Response, r *http.Request) error {
 		}
 	}
 	return web.Text(w, http.StatusOK, text)
+}
+
+// Ready tells what stands in the way of answering requests, within two seconds.
+func (s *Server) Ready(ctx context.Context) error {
+	if s.draining.Load() {
+		return web.ShuttingDown
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for _, check := range s.ready {
+		if err := check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }

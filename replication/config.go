@@ -12,7 +12,7 @@ import (
 // Config is how changes are read from the database.
 type Config struct {
 	DatabaseURL       string        `envconfig:"FLUXBASE_REPLICATION_DATABASE_URL" secret:"true" desc:"The login that streams changes (fluxbase_replication). A direct connection, never through a pooler. Empty: no changes are streamed, and no slot is made."`
-	Instance          string        `envconfig:"FLUXBASE_REALTIME_INSTANCE" desc:"Name of this process among all that serve the database, from a to z, 0 to 9 and _: its replication slot is fluxbase_NAME. Keep it over restarts, and changes that were committed meanwhile are read. Empty: made of host name, port and database."`
+	Instance          string        `envconfig:"FLUXBASE_REALTIME_INSTANCE" desc:"Name of this process among all that serve the database, from a to z, 0 to 9 and _: its replication slot is fluxbase_NAME. Keep it over restarts, and changes that were committed meanwhile are read. Empty: made of host name, address and database."`
 	RingBytes         int           `envconfig:"FLUXBASE_REALTIME_RING_BYTES" default:"67108864" desc:"Memory for the latest changes, from which clients resume after a lost connection."`
 	RingTime          time.Duration `envconfig:"FLUXBASE_REALTIME_RING_TIME" default:"60s" desc:"How long changes are kept there at most. Postgres keeps its log for as long."`
 	MaxChanges        int           `envconfig:"FLUXBASE_REALTIME_MAX_TRANSACTION_CHANGES" default:"10000" desc:"Of a transaction with more changes, or with more bytes than a quarter of the ring, is told only which tables it touched, so that a bulk load needs no memory here."`

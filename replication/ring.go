@@ -118,7 +118,7 @@ func (r *ring) add(tx *changes.Transaction, size int) {
 	r.bytes += size
 	for s := range r.subs {
 		if tx.End > s.from.LSN && s.wants(tx) {
-			s.offer(r.base+uint64(len(r.entries))-1, r.position(r.received))
+			s.offer(r.base + uint64(len(r.entries)) - 1)
 		}
 	}
 	r.received = tx.End

@@ -10,7 +10,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,11 +66,11 @@ const (
 )
 
 // New makes a Stream that does nothing until Run. cfg must have passed Check and
-// name a database; port tells processes of one host apart where cfg.Instance
-// doesn't.
-func New(cfg Config, port int, log *slog.Logger, reg prometheus.Registerer) (*Stream, error) {
+// name a database; address, where the process serves, tells it from others of its
+// host where cfg.Instance doesn't.
+func New(cfg Config, address string, log *slog.Logger, reg prometheus.Registerer) (*Stream, error) {
 	if cfg.Instance == "" {
-		instance, err := defaultInstance(cfg, port)
+		instance, err := defaultInstance(cfg, address)
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +93,7 @@ const slotPrefix = "fluxbase_"
 
 // defaultInstance is the same after a restart, and differs between the processes of
 // a host and between the databases of a server, which share the names of slots.
-func defaultInstance(cfg Config, port int) (string, error) {
+func defaultInstance(cfg Config, address string) (string, error) {
 	conn, err := pgx.ParseConfig(cfg.DatabaseURL)
 	if err != nil {
 		return "", diagnose(err)
@@ -103,7 +102,7 @@ func defaultInstance(cfg Config, port int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find a name for this process (FLUXBASE_REALTIME_INSTANCE gives it one): %w", err)
 	}
-	sum := sha256.Sum256([]byte(host + "\x00" + strconv.Itoa(port) + "\x00" + conn.Database))
+	sum := sha256.Sum256([]byte(host + "\x00" + address + "\x00" + conn.Database))
 	readable := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r
@@ -156,6 +155,8 @@ var errAgain = errors.New("the publications have changed")
 func (s *Stream) Run(ctx context.Context) {
 	defer s.ring.close()
 	defer s.enter(changes.Stopped, nil)
+	var warned string // what was said last, and when: the same again is no news
+	var warnedAt time.Time
 	for failures := 0; ; {
 		began := time.Now()
 		err := s.session(ctx)
@@ -173,7 +174,11 @@ func (s *Stream) Run(ctx context.Context) {
 		failures++
 		s.metrics.failures.WithLabelValues(f.Kind).Inc()
 		s.enter(changes.Failing, f)
-		s.log.Warn("changes are not streamed", "slot", s.slot, "kind", f.Kind, "error", f, "again_in", wait)
+		level := slog.LevelDebug
+		if f.Kind != warned || time.Since(warnedAt) >= time.Minute {
+			level, warned, warnedAt = slog.LevelWarn, f.Kind, time.Now()
+		}
+		s.log.Log(ctx, level, "changes are not streamed", "slot", s.slot, "kind", f.Kind, "error", f, "again_in", wait)
 		if !pause(ctx, wait) {
 			return
 		}

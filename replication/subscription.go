@@ -47,10 +47,9 @@ func (r *ring) subscribe(o changes.Options) changes.Subscription {
 		s.done = r.position(r.received)
 	default:
 		if why := s.misses(); why != "" {
-			s.gapped(why, r.position(r.received))
-		} else {
-			s.queue = r.since(o.From.LSN, s.wants)
+			s.gapped(why, r.position(r.floor))
 		}
+		s.queue = r.since(s.from.LSN, s.wants)
 	}
 	return s
 }
@@ -88,11 +87,17 @@ func (s *subscription) wants(tx *changes.Transaction) bool {
 	return false
 }
 
-// offer queues an entry; before is the position before it.
-func (s *subscription) offer(number uint64, before changes.Position) {
+// offer queues an entry.
+func (s *subscription) offer(number uint64) {
 	if s.limit > 0 && len(s.queue) >= s.limit {
-		s.queue = s.queue[:0]
-		s.gapped(changes.Lagged, before)
+		// The newer half stays: what the reader now reads from the database may not show
+		// the very latest commits yet.
+		s.trim()
+		if n := len(s.queue) - s.limit/2; n > 0 {
+			last := s.ring.entries[s.queue[n-1]-s.ring.base].tx
+			s.queue = append(s.queue[:0], s.queue[n:]...)
+			s.gapped(changes.Lagged, last.Position())
+		}
 	}
 	if len(s.queue) == cap(s.queue) {
 		s.trim() // a reader that never comes must not cost memory without end

@@ -10,8 +10,8 @@ create unlogged table realtime.messages (
   event text,
   payload jsonb,
   private boolean not null default true,
-  inserted_at timestamp not null default now(),
-  updated_at timestamp not null default now(),
+  inserted_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
   constraint extension_is_known check (extension in ('broadcast', 'presence'))
 );
 

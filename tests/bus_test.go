@@ -401,6 +401,33 @@ func tryAgain(ctx context.Context, conn *pgx.Conn, script string) error {
 	}
 }
 
+// The plain statement is refused where the table can't be given an identity now; a
+// command that has nothing to do with the table is not.
+func TestIdentityThatCannotBeGivenNow(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	exec(t, db, `create table public.held (id integer); create table public.kept (id integer primary key)`)
+	holder, conn := db.Conn(t), db.Conn(t)
+	if _, err := holder.Exec(t.Context(), `begin; insert into public.held values (1)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), `alter publication supabase_realtime add table public.held`); sqlState(err) != "55000" {
+		t.Errorf("got %v, want 55000", err)
+	}
+	if _, err := holder.Exec(t.Context(), `update public.held set id = 2`); err != nil {
+		t.Errorf("the application's write: %v", err)
+	}
+	exec(t, db, `
+		alter event trigger fluxbase_identity disable;
+		alter publication supabase_realtime add table public.held;
+		alter event trigger fluxbase_identity enable`)
+	exec(t, db, `create table public.unrelated (id integer)`)
+	if _, err := holder.Exec(t.Context(), `commit`); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db, `create table public.next (id integer); delete from public.held`)
+}
+
 // A table that a long transaction holds is not worth a queue of the application's
 // requests behind our lock.
 func TestEnableGivesUpRatherThanBlock(t *testing.T) {

@@ -106,15 +106,40 @@ func TestPostgRESTsVariablesAreEnough(t *testing.T) {
 	if a := s.call(t, "GET", "/nothing", ""); len(a.Header["X-Trace"]) != 1 || a.Header.Get("X-Trace") != "" || a.Header.Get("X-Request-Id") == "" {
 		t.Errorf("headers of an error: %v", a.Header)
 	}
-	admin := &server{URL: strings.TrimSuffix(s.Metrics, "/metrics")}
-	for path, want := range map[string]string{"/live": "ok", "/ready": "ready", "/metrics": "fluxbase_rest_plan_cache_hits_total"} {
-		if a := admin.call(t, "GET", path, ""); a.Status != 200 || !strings.Contains(a.Body, want) {
+	for path, want := range map[string]string{"/live": "", "/ready": "", "/metrics": "fluxbase_rest_plan_cache_hits_total"} {
+		if a := s.admin().call(t, "GET", path, ""); a.Status != 200 || !strings.Contains(a.Body, want) {
 			t.Errorf("admin port, %s: %d %.200s", path, a.Status, a.Body)
 		}
 	}
 	if !strings.Contains(s.Log(), "PGRST_TELEPORT") {
 		t.Error("nobody is told of a variable that says nothing")
 	}
+}
+
+func TestDropInMetricsHavePostgRESTsNames(t *testing.T) {
+	t.Parallel()
+	db := dropInDB(t)
+	s := startDropIn(t, db, "PGRST_SERVER_HOST=127.0.0.1", "PGRST_ADMIN_SERVER_PORT="+freePort(t), "PGRST_JWT_CACHE_MAX_ENTRIES=1")
+	for _, sub := range []string{"ada", "ada", "eve"} {
+		s.want(t, 200, `"authenticated of authenticator"`, "GET", "/rpc/who",
+			"Authorization: Bearer "+signToken(t, map[string]any{"role": "authenticated", "sub": sub}))
+	}
+	if a := s.admin().call(t, "GET", "/metrics", "", "Accept: application/openmetrics-text"); a.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("the metrics are %s", a.Header.Get("Content-Type"))
+	}
+	for _, line := range []string{
+		"pgrst_jwt_cache_requests_total 3", "pgrst_jwt_cache_hits_total 1", "pgrst_jwt_cache_evictions_total 1",
+		`pgrst_schema_cache_loads_total{status="SUCCESS"} 1`, `pgrst_schema_cache_loads_total{status="FAIL"} 0`,
+		"pgrst_db_pool_max 3", "pgrst_db_pool_waiting 0", "pgrst_db_pool_timeouts_total 0",
+	} {
+		if a := s.admin().call(t, "GET", "/metrics", ""); !strings.Contains(a.Body, "\n"+line+"\n") {
+			t.Errorf("no %s in\n%s", line, a.Body)
+		}
+	}
+	if took := s.metric(t, "pgrst_schema_cache_query_time_seconds", nil); took <= 0 {
+		t.Errorf("the catalogue took %v s to load", took)
+	}
+	eventually(t, "a connection is back in the pool", func() bool { return s.metric(t, "pgrst_db_pool_available", nil) > 0 })
 }
 
 func TestOurVariablesWinOverPostgRESTs(t *testing.T) {

@@ -15,10 +15,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// hostileTexts are those of tests/js/hostile.json, and what JSON can't hold.
-func hostileTexts(t *testing.T) []string {
+type hostileList struct{ Closers, Payloads, Whole []string }
+
+func hostileLists(t *testing.T) (lists hostileList) {
 	t.Helper()
-	var lists struct{ Closers, Payloads, Whole []string }
 	text, err := os.ReadFile("js/hostile.json")
 	if err != nil {
 		t.Fatal(err)
@@ -26,6 +26,13 @@ func hostileTexts(t *testing.T) []string {
 	if err := json.Unmarshal(text, &lists); err != nil {
 		t.Fatal(err)
 	}
+	return lists
+}
+
+// hostileTexts are those of tests/js/hostile.json, and what JSON can't hold.
+func hostileTexts(t *testing.T) []string {
+	t.Helper()
+	lists := hostileLists(t)
 	out := append(lists.Whole, "\xff'; drop table notes; --", "a\xc3(", "\xc0\xa7 or 1=1", "\xed\xa0\x80", strings.Repeat("(", 3000), strings.Repeat("a.", 3000))
 	for _, c := range lists.Closers {
 		for _, p := range lists.Payloads {
@@ -95,10 +102,18 @@ func hostileServer(t *testing.T) (s *server, texts []string, unchanged func()) {
 			t.Fatal(err)
 		}
 	}
-	before := fingerprint(t, conn)
+	same := sameDatabase(t, conn)
 	s = startServer(t, db, "FLUXBASE_REST_DB_TX_END=commit-allow-override",
 		"FLUXBASE_SERVER_REQUEST_TIMEOUT=10s") // pg_sleep would end as 504
-	return s, texts, func() {
+	return s, texts, func() { same(); noServerErrors(t, s) }
+}
+
+// sameDatabase gives a check that the database is as it is now.
+func sameDatabase(t *testing.T, conn *pgx.Conn) func() {
+	t.Helper()
+	before := fingerprint(t, conn)
+	return func() {
+		t.Helper()
 		after := fingerprint(t, conn)
 		for _, name := range slices.Sorted(maps.Keys(before)) {
 			if before[name] != after[name] {
@@ -108,7 +123,6 @@ func hostileServer(t *testing.T) (s *server, texts []string, unchanged func()) {
 		if len(after) != len(before) {
 			t.Errorf("there are %d tables and kinds of objects, %d before", len(after), len(before))
 		}
-		noServerErrors(t, s)
 	}
 }
 
@@ -121,38 +135,63 @@ type hostileRequest struct {
 	header                    []string
 }
 
-// hostileRequests are all places of the grammar for one text, escaped as HTTP needs
-// and no further.
-func hostileRequests(text string) []hostileRequest {
-	q, key := url.QueryEscape(text), jsonOf(text)
+// hostilePlaces are all places of the grammar. In a URL @ is the text in a path
+// and $ in a query, escaped as HTTP needs and no further; elsewhere §json is the
+// text as JSON, §text as it is, §header as a header can hold it.
+var hostilePlaces = func() []hostileRequest {
 	undone := []string{"Prefer: tx=rollback,return=representation", "Content-Type: application/json"}
 	var out []hostileRequest
 	for _, path := range []string{
-		"/@", "/rpc/@", "/echo?select=$", "/echo?select=id,$", "/echo?select=$:value", "/echo?select=value::$", "/kinds?select=data->>$",
+		"/@", "/rpc/@", "/echo?select=$", "/echo?select=id,$", "/echo?select=$:value", "/echo?select=value::$", "/echo?select=value:$", "/kinds?select=data->$->>x", "/echo?select=id.sum()::$",
+		"/notes?select=$:tags(name)", "/notes?select=tags!inner!$(name)", "/notes?select=...tags($)", "/notes?select=tags(note_tags($))", "/kinds?select=data->>$",
 		"/notes?select=$(name)", "/notes?select=tags!$(name)", "/notes?select=tags($)", "/notes?select=...$(name)", "/echo?select=id.$()",
 		"/echo?$=eq.x", "/echo?value=$.x", "/echo?value=not.$", "/echo?value=fts($).x", "/echo?value=fts.$", "/echo?value=match.$",
 		"/echo?value=is.$", "/echo?value=in.($)", "/echo?id=eq.$", "/kinds?words=cs.$", "/kinds?data=cs.$", "/kinds?span=ov.$", "/kinds?data->$=eq.1",
 		"/notes?select=tags(name)&tags.$=eq.x", "/notes?select=tags(name)&$.name=eq.x", "/echo?or=$", "/echo?or=($)", "/echo?and=(id.eq.1,$)",
 		"/echo?or=(value.eq.$)", "/echo?order=$", "/echo?order=value.$", "/kinds?order=data->>$", "/notes?select=tags(name)&tags.order=$",
-		"/echo?limit=$", "/echo?offset=$", "/rpc/same_text?$=x", "/rpc/add_up?a=$",
+		"/notes?select=tags(name)&order=tags($)", "/notes?select=tags(name)&tags.or=($)", "/notes?select=tags(name)&tags.limit=$",
+		"/echo?not.and=($)", "/echo?or=(id.in.($),id.eq.1)", "/echo?value=eq(any).$", "/echo?value=isdistinct.$", "/kinds?span=adj.$", "/kinds?big=gt.$",
+		"/echo?limit=$", "/echo?offset=$", "/rpc/same_text?value=$", "/rpc/same_text?$=x", "/rpc/add_up?a=$",
 	} {
-		path = strings.NewReplacer("@", url.PathEscape(text), "$", q).Replace(path)
 		out = append(out, hostileRequest{"in the URL", http.MethodGet, path, "", nil})
 	}
 	out = append(out, []hostileRequest{
-		{"a key of a body", http.MethodPost, "/tags", `{` + key + `: "x"}`, undone},
-		{"a body", http.MethodPost, "/tags", text, undone},
-		{"a csv body", http.MethodPost, "/tags", "name\n" + text, []string{undone[0], "Content-Type: text/csv"}},
-		{"columns", http.MethodPost, "/tags?columns=" + q, `{"name": "x"}`, undone},
-		{"on_conflict", http.MethodPost, "/tags?on_conflict=" + q, `{"name": "x"}`, append([]string{"Prefer: tx=rollback,resolution=merge-duplicates"}, undone[1])},
-		{"the filter of an update", http.MethodPatch, "/tags?name=eq." + q, `{"name": "x"}`, undone},
-		{"the column of a delete", http.MethodDelete, "/tags?" + q + "=eq.x", "", undone},
-		{"an argument's name", http.MethodPost, "/rpc/same_text", `{` + key + `: "x"}`, undone[1:]},
+		{"a key of a body", http.MethodPost, "/tags", `{§json: "x"}`, undone},
+		{"a value of a body", http.MethodPost, "/tags", `[{"name": §json}, {"name": [§json]}]`, undone},
+		{"a body", http.MethodPost, "/tags", "§text", undone},
+		{"a csv body", http.MethodPost, "/tags", "name\n§text", []string{undone[0], "Content-Type: text/csv"}},
+		{"columns", http.MethodPost, "/tags?columns=$", `{"name": "x"}`, undone},
+		{"on_conflict", http.MethodPost, "/tags?on_conflict=$", `{"name": "x"}`, append([]string{"Prefer: tx=rollback,resolution=merge-duplicates"}, undone[1])},
+		{"select after a write", http.MethodPost, "/tags?select=$", `{"name": "x"}`, undone},
+		{"the filter of an update", http.MethodPatch, "/tags?name=eq.$", `{"name": "x"}`, undone},
+		{"the key of a PUT", http.MethodPut, "/tags?id=eq.$", `{"id": §json, "name": "x"}`, undone},
+		{"the column of a delete", http.MethodDelete, "/tags?$=eq.x", "", undone},
+		{"an argument's name", http.MethodPost, "/rpc/same_text", `{§json: "x"}`, undone[1:]},
+		{"an argument", http.MethodPost, "/rpc/same_text", `{"value": §json}`, undone[1:]},
+		{"a form", http.MethodPost, "/rpc/same_text", "$=$", []string{"Content-Type: application/x-www-form-urlencoded"}},
+		{"preferences", http.MethodGet, "/echo?limit=1", "", []string{"Prefer: handling=strict, timezone=§header, max-affected=§header"}},
+		{"a plan's options", http.MethodGet, "/echo?limit=1", "", []string{`Accept: application/vnd.pgrst.plan+json; for="§header"; options=§header`}},
+		{"the token", http.MethodGet, "/echo?limit=1", "", []string{"Authorization: Bearer §header"}},
 	}...)
-	for _, name := range []string{"Prefer", "Accept", "Accept-Profile", "Range", "Content-Type", "X-Request-Id"} {
-		out = append(out, hostileRequest{"header " + name, http.MethodGet, "/echo?limit=1", "", []string{name + ": " + headerText(text)}})
+	for _, name := range []string{"Prefer", "Accept", "Accept-Profile", "Content-Profile", "Range", "Range-Unit", "Content-Type", "Cookie", "Forwarded", "Origin", "X-Request-Id"} {
+		out = append(out, hostileRequest{"header " + name, http.MethodGet, "/echo?limit=1", "", []string{name + ": §header"}})
 	}
-	return append(out, hostileRequest{"the token", http.MethodGet, "/echo?limit=1", "", []string{"Authorization: Bearer " + headerText(text)}})
+	return out
+}()
+
+// with puts a text in its place.
+func (r hostileRequest) with(text string) hostileRequest {
+	r.path = strings.NewReplacer("@", url.PathEscape(text), "$", url.QueryEscape(text)).Replace(r.path)
+	if r.place == "a form" {
+		r.body = strings.ReplaceAll(r.body, "$", url.QueryEscape(text))
+	} else if r.body != "" {
+		r.body = strings.NewReplacer("§json", jsonOf(text), "§text", text).Replace(r.body)
+	}
+	r.header = slices.Clone(r.header)
+	for i := range r.header {
+		r.header[i] = strings.ReplaceAll(r.header[i], "§header", headerText(text))
+	}
+	return r
 }
 
 func jsonOf(text string) string {
@@ -183,7 +222,8 @@ func TestHostileTextsNeverBecomeSQL(t *testing.T) {
 	for range 16 { // an unknown name waits for a look at the database
 		workers.Go(func() {
 			for text := range work {
-				for _, r := range hostileRequests(text) {
+				for _, place := range hostilePlaces {
+					r := place.with(text)
 					a, err := s.try(r.method, "/rest/v1"+r.path, r.body, append([]string{service}, r.header...)...)
 					switch {
 					case err != nil:

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 
@@ -140,5 +141,71 @@ func TestGivingUpLeavesNeighboursAlone(t *testing.T) {
 	wg.Wait()
 	if got := mustRun(t, db, tx, nap, "0"); got[0] != "awake" {
 		t.Errorf("afterwards: got %q", got)
+	}
+}
+
+// Settings that a read brings along, its role's or its own, are no reason to go
+// alone, and reach nobody else.
+func TestReadsWithSettingsShareATripAndKeepThem(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	db := openPG(t, d.URL(sql.Authenticator), nil)
+	with := func(settings ...pg.Setting) pg.Tx {
+		return pg.Tx{Caller: anon, Mode: pg.ReadOnly, Settings: settings}
+	}
+	mark := func(s string) pg.Setting { return pg.Setting{Name: "app.settings.mark", Value: s} }
+	zone := func(s string) pg.Setting { return pg.Setting{Name: "timezone", Value: s} }
+	soon := pg.Setting{Name: "statement_timeout", Value: "20ms"}
+	const show = `select coalesce(current_setting('app.settings.mark', true), ''), current_setting('timezone'), pg_sleep($1::float8)::text`
+	none := mustRun(t, db, with(), show, "0")
+	mustRun(t, db, with(zone("UTC")), show, "0")
+	mustRun(t, db, with(zone("UTC"), mark("")), show, "0")
+
+	g := closeGate(t, d, db)
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			tx, want, state, nap := with(), slices.Clone(none), "", "0"
+			switch i % 4 {
+			case 0:
+				tx, want[0], want[1] = with(mark("mine"), zone("Asia/Tokyo")), "mine", "Asia/Tokyo"
+			case 1:
+				tx, state = with(zone("Nowhere/At all")), "22023"
+			case 2:
+				tx, state, nap = with(soon), "57014", "60"
+			}
+			got, err := runTx(t.Context(), db, tx, show, nap)
+			if sqlState(err) != state || err == nil && !slices.Equal(got, want) {
+				t.Errorf("%v: got %q, %v, want %q, %q", tx.Settings, got, err, want, state)
+			}
+		})
+	}
+	eventually(t, "all wait", func() bool { return db.Stat().Waiting == 12 })
+	g.open(t)
+	wg.Wait()
+	if db.Stat().Shared == 0 {
+		t.Error("none went together")
+	}
+	if got := mustRun(t, db, with(), show, "0"); !slices.Equal(got, none) {
+		t.Errorf("afterwards: %q, want %q", got, none)
+	}
+}
+
+func TestResetBringsNewConnectionsAndInterruptsNone(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	db := openPG(t, d.URL(sql.Authenticator), nil)
+	tx := pg.Tx{Caller: anon}
+	const limit = `select current_setting('statement_timeout')`
+	before := mustRun(t, db, tx, limit)
+	inDatabase(t, d, "set statement_timeout = ''12345ms''")
+	if got := mustRun(t, db, tx, limit); !slices.Equal(got, before) {
+		t.Errorf("a session that stands has another limit: %q", got)
+	}
+	g := closeGate(t, d, db)
+	db.Reset()
+	g.open(t)
+	if got := mustRun(t, db, tx, limit); got[0] != "12345ms" {
+		t.Errorf("the limit of a new session is %q", got[0])
 	}
 }

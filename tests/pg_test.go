@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,7 @@ import (
 )
 
 // openPG gives the authenticator's door to db; change may adjust its Config.
-func openPG(t *testing.T, url string, change func(*pg.Config)) *pg.DB {
+func openPG(t testing.TB, url string, change func(*pg.Config)) *pg.DB {
 	t.Helper()
 	cfg := pg.Config{DatabaseURL: url, MaxConnections: 1, MinConnections: 1, PreparedStatements: true}
 	if change != nil {
@@ -279,6 +280,53 @@ func TestStatementsAreKeyedByRoleAndBounded(t *testing.T) {
 	}
 	if got := mustRun(t, db, pg.Tx{}, `select (count(*) <= 8)::text from pg_prepared_statements`); got[0] != "true" {
 		t.Error("more statements are held than the cache may hold")
+	}
+}
+
+func TestStatementCacheIsBoundedInBytesAndCounted(t *testing.T) {
+	t.Parallel()
+	db := openPG(t, dbtest.New(t).URL(sql.Authenticator), nil)
+	ask := func(text string) {
+		t.Helper()
+		if got := mustRun(t, db, pg.Tx{}, text); got[0] != "ok" {
+			t.Errorf("got %q", got)
+		}
+	}
+	const held = `select count(*)::text, sum(length(statement))::text from pg_prepared_statements where name ~ '^fx'`
+	agree := func() pg.StatementStat {
+		t.Helper()
+		mustRun(t, db, pg.Tx{}, held) // is then one of them
+		st := db.Stat().Statements
+		if got := mustRun(t, db, pg.Tx{}, held); !slices.Equal(got, []string{fmt.Sprint(st.Entries), fmt.Sprint(st.Bytes)}) {
+			t.Errorf("Postgres holds %s statements of %s bytes, counted are %+v", got[0], got[1], st)
+		}
+		return st
+	}
+	first := agree()
+	for range 3 {
+		ask(`select 'ok'`)
+	}
+	// Five transactions of settings and a statement, of which one was new.
+	second := agree()
+	if hits, misses := second.Hits-first.Hits, second.Misses-first.Misses; hits != 9 || misses != 1 {
+		t.Errorf("%d hits and %d misses, want 9 and 1", hits, misses)
+	}
+	for i := range 100 {
+		ask(fmt.Sprintf(`select 'ok' -- %d %s`, i, strings.Repeat("x", 30<<10)))
+	}
+	third := agree()
+	if third.Bytes > 1<<20 || third.Evictions == 0 || third.Entries != third.Misses-third.Evictions {
+		t.Errorf("got %+v, want at most 1 MiB", third)
+	}
+	for range 2 {
+		ask(`select 'ok' -- ` + strings.Repeat("x", 65<<10))
+	}
+	if fourth := agree(); fourth.Misses != third.Misses || fourth.Bytes != third.Bytes {
+		t.Errorf("a long statement was named: %+v, before it %+v", fourth, third)
+	}
+	db.Close()
+	if st := db.Stat().Statements; st.Entries != 0 || st.Bytes != 0 {
+		t.Errorf("after the end: %+v", st)
 	}
 }
 

@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/sql"
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
@@ -159,20 +162,31 @@ grant all on all tables in schema public to anon;
 	})
 }
 
+// createTables makes t1 … tn of ten columns, each with a key to the one before,
+// a hundred in a transaction: one takes only so many locks.
+func createTables(t testing.TB, db *dbtest.DB, n int) {
+	t.Helper()
+	for first := 1; first <= n; first += 100 {
+		exec(t, db, fmt.Sprintf(`do $$ begin
+			for i in %d..%d loop
+				execute format('create table public.t%%s (id bigint primary key, name text not null default ''x'', a int, b numeric(10,2), c timestamptz default now(), d jsonb, e uuid, f text[], g bool, parent bigint %%s)',
+					i, case when i > 1 then format('references public.t%%s (id)', i - 1) end);
+				execute format('insert into public.t%%s (id, parent) values (1, %%L)', i, case when i > 1 then 1 end);
+				execute format('grant select on public.t%%s to anon', i);
+			end loop;
+		end $$`, first, min(first+99, n)))
+	}
+}
+
 func TestCatalogOfFiveHundredTables(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
-	exec(t, db, `do $$ begin
-		for i in 1..500 loop
-			execute format('create table public.t%s (id bigint generated always as identity primary key, name text not null default ''x'', a int, b numeric(10,2), c timestamptz default now(), d jsonb, e uuid, f text[], g bool, parent bigint %s)',
-				i, case when i > 1 then format('references public.t%s (id)', i - 1) end);
-		end loop;
-	end $$`)
-	pg := openPG(t, db.URL(sql.Authenticator), nil)
+	createTables(t, db, 500)
+	requests := openPG(t, db.URL(sql.Authenticator), nil)
 	best := time.Hour
 	for range 3 { // other tests run beside this one
 		start := time.Now()
-		c, err := catalog.Load(t.Context(), pg, publicOnly)
+		c, err := catalog.Load(t.Context(), requests, publicOnly)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,5 +198,88 @@ func TestCatalogOfFiveHundredTables(t *testing.T) {
 	t.Logf("500 tables in %s", best)
 	if best > time.Second {
 		t.Errorf("500 tables took %s, want under 1 s", best)
+	}
+}
+
+// countedQuerier counts the statements that loading a catalogue takes.
+type countedQuerier struct {
+	catalog.Querier
+	statements atomic.Int64
+}
+
+func (q *countedQuerier) Do(ctx context.Context, tx *pg.Tx) (*pg.Result, error) {
+	q.statements.Add(1 + int64(len(tx.Before)))
+	return q.Querier.Do(ctx, tx)
+}
+
+// BenchmarkCatalogOfTwoThousandTables loads them, with one statement.
+func BenchmarkCatalogOfTwoThousandTables(b *testing.B) {
+	db := dbtest.New(b)
+	createTables(b, db, 2000)
+	q := &countedQuerier{Querier: openPG(b, db.URL(sql.Authenticator), nil)}
+	loads := int64(0)
+	for b.Loop() {
+		c, err := catalog.Load(b.Context(), q, publicOnly)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if r := c.Relation("public", "t2000"); r == nil || len(r.Columns) != 10 || len(r.Links) != 1 {
+			b.Fatalf("t2000 is %+v", r)
+		}
+		if loads++; q.statements.Load() != loads {
+			b.Fatalf("%d loads took %d statements", loads, q.statements.Load())
+		}
+	}
+}
+
+// The schema changes again and again while clients read, also the tables that
+// they read: not one request fails.
+func TestCatalogReloadsUnderLoad(t *testing.T) {
+	t.Parallel()
+	const tables, readers = 300, 8
+	db := dbtest.New(t)
+	createTables(t, db, tables)
+	s := serveRest(t, db, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer stop()
+	var read atomic.Int64
+	for r := range readers {
+		group.Go(func() {
+			for i := r; ctx.Err() == nil; i++ {
+				table := 2 + i%(tables-1)
+				path, want := fmt.Sprintf("/t%d?select=id,name,t%d(id)", table, table-1), fmt.Sprintf(`[{"id":1,"name":"x","t%d":{"id":1}}]`, table-1)
+				if i%2 == 0 {
+					path, want = fmt.Sprintf("/t%d?id=eq.1", table), `[{"id":1,`
+				}
+				w := s.send(t, "GET", path, "")
+				if read.Add(1); w.Code != 200 || !strings.HasPrefix(w.Body.String(), want) {
+					t.Errorf("%s: %d %s", path, w.Code, w.Body)
+				}
+			}
+		})
+	}
+	conn := db.Conn(t)
+	for i, change := range []string{
+		"alter table public.t%d add column more int default 7", "create table public.other%d (id int primary key)",
+		"alter table public.t%d alter column a type bigint", "create index on public.t%d (name); comment on table public.t3 is 'new'",
+		"alter table public.t%d drop column c", "create view public.v%[1]d as select * from public.t%[1]d",
+	} {
+		ddl := fmt.Sprintf(change, 2+i)
+		if _, err := conn.Exec(t.Context(), ddl); err != nil {
+			t.Fatal(err)
+		}
+		// Clients read by the old catalogue, while the new one is loaded, and by it.
+		readOn := func() {
+			before := read.Load()
+			eventually(t, "requests after "+ddl, func() bool { return read.Load() > before+readers })
+		}
+		version := s.store.Current().Version
+		readOn()
+		if err := s.store.Refresh(t.Context()); err != nil || s.store.Current().Version == version {
+			t.Fatalf("%s made no new catalogue: %v", ddl, err)
+		}
+		readOn()
 	}
 }

@@ -28,7 +28,7 @@ grant all on all tables in schema other, hidden to anon;
 
 func TestRestMaxRows(t *testing.T) {
 	t.Parallel()
-	s := newRest(t, restFixture, func(c *restConfig) { c.MaxRows = 2 })
+	s := newRest(t, restFixture, func(c *restConfig) { c.MaxRows = new(int64(2)) })
 	s.run(t, []restCase{
 		{name: "bounds a read", path: "/items?select=id&order=id", status: 200, want: `[{"id":1},{"id":2}]`, wantHeader: []string{"Content-Range: 0-1/*"}},
 		{name: "bounds a larger limit", path: "/items?select=id&order=id&limit=3", status: 200, want: `[{"id":1},{"id":2}]`},
@@ -41,6 +41,19 @@ func TestRestMaxRows(t *testing.T) {
 		{name: "estimated from the planner", path: "/clients", header: []string{"Prefer: count=estimated"}, status: 206, wantHeader: []string{"Content-Range: 0-1/1002"}},
 		{name: "estimated exactly where few", path: "/clients?id=lt.3&limit=1", header: []string{"Prefer: count=estimated"}, status: 206, wantHeader: []string{"Content-Range: 0-0/2"}},
 		{name: "planned", path: "/clients", header: []string{"Prefer: count=planned"}, status: 206, wantHeader: []string{"Content-Range: 0-1/1002", "Preference-Applied: count=planned"}},
+	})
+}
+
+// A bound of no rows lets writes and counts through, but no row of a read.
+func TestRestMaxRowsOfNone(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, restFixture, func(c *restConfig) { c.MaxRows = new(int64(0)) })
+	s.run(t, []restCase{
+		{name: "a read", path: "/items", status: 200, want: `[]`, wantHeader: []string{"Content-Range: */*"}},
+		{name: "a limit", path: "/items?limit=3", status: 200, want: `[]`},
+		{name: "a function", path: "/rpc/all_items", status: 200, want: `[]`},
+		{name: "a count", path: "/items", header: []string{"Prefer: count=exact"}, status: 206, want: `[]`, wantHeader: []string{"Content-Range: */4"}},
+		{name: "an embed of a write", method: "PATCH", path: "/users?id=eq.1&select=id,users_tasks(task_id)", body: `{"name":"x"}`, header: []string{full}, status: 200, want: `[{"id":1,"users_tasks":[{"task_id":1},{"task_id":2}]}]`},
 	})
 }
 
@@ -66,7 +79,7 @@ end $$;
 	show("request.method", `"GET"`)
 	show("request.path", `"/rest/v1/rpc/show"`)
 	show("role", `"anon"`)
-	show("search_path", `"\"public\", \"extensions\""`)
+	show("search_path", `"\"public\", \"public\", \"extensions\""`) // the schema, then the others
 	show("request.cookies", `"{\"a\":\"1\",\"b\":\"x y\"}"`, `Cookie: a=1; b="x y"`)
 	show("request.jwt.claims", `"{\"role\":\"anon\"}"`)
 	show("request.headers", `"{\"x-odd\":\"q\\\"\\\\é\"}"`, `X-Odd: q"\é`)
@@ -89,10 +102,16 @@ grant rest_role_settings to authenticator;
 grant usage on schema public to rest_role_settings;
 alter role rest_role_settings set statement_timeout to '3s';
 alter role rest_role_settings set log_min_duration_statement to '1s';
+alter role rest_role_settings set log_min_duration_sample to '12345ms';
+grant set on parameter log_min_duration_sample to authenticator;
 alter role rest_role_settings set default_transaction_isolation to 'repeatable read';
 `, nil)
 	as := "Authorization: Bearer " + roleToken(t, map[string]any{"role": "rest_role_settings"})
-	for name, want := range map[string]string{"statement_timeout": `"3s"`, "transaction_isolation": `"repeatable read"`} {
+	for name, want := range map[string]string{
+		"statement_timeout": `"3s"`, "transaction_isolation": `"repeatable read"`, "role": `"rest_role_settings"`,
+		// Only a superuser may set these; the login was given one.
+		"log_min_duration_statement": `"-1"`, "log_min_duration_sample": `"12345ms"`,
+	} {
 		s.check(t, restCase{path: "/rpc/show?name=" + name, header: []string{as}, status: 200, wantText: want})
 	}
 	s.check(t, restCase{path: "/rpc/show?name=statement_timeout", status: 200, wantText: `"0"`})

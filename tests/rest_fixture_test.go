@@ -124,6 +124,8 @@ end $$;
 create function public.record_of(a int) returns record language sql immutable as 'select (a, a + 1)';
 create function public.newest_task(p public.projects) returns setof public.tasks rows 1 language sql stable
   as 'select * from public.tasks where project_id = p.id order by id desc limit 1';
+create function public.some_project(c public.clients) returns setof public.projects rows 1 language sql stable
+  as 'select * from public.projects where client_id = c.id order by id';
 
 grant usage on schema public to anon, authenticated, service_role;
 grant all on all tables in schema public to anon, authenticated, service_role;

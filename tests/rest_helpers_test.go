@@ -68,7 +68,7 @@ func serveRest(t testing.TB, db *dbtest.DB, change func(*rest.Config)) *restServ
 	if err := cfg.Check(); err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := token.New(token.Config{Secret: jwtSecret, AnonRole: "anon"})
+	tokens, err := token.New(token.Config{Secret: jwtSecret, AnonRole: "anon", CacheSize: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

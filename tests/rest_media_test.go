@@ -23,7 +23,7 @@ create function public.page() returns public."text/html" language sql immutable 
 create function public.note(empty boolean default false) returns public."text/plain" language sql immutable
   as $$ select case when not empty then 'a note' end $$;
 create function public.notes_twice() returns setof public."text/plain" language sql immutable as $$ values ('a'), ('b') $$;
-create function public.feed() returns public."text/xml" language sql immutable as $$ select '<a/>'::xml $$;
+create function public.feed() returns public."text/xml" language sql immutable as $$ select E'\n<a/>'::xml $$;
 create function public.image() returns public."image/png" language sql immutable as $$ select '\x89504e470d0a00ff'::bytea $$;
 create function public.anything() returns public."*/*" language sql immutable as $$ select 'any'::bytea $$;
 create function public.something() returns public."*/*" language plpgsql volatile as $$
@@ -93,11 +93,14 @@ func TestRestCustomMedia(t *testing.T) {
 		{name: "written, nothing asked", method: "PATCH", path: "/clients?id=eq.1", body: `{"name":"Microsoft"}`, header: []string{"Accept: application/json"}, status: 204},
 		{name: "rows of any table", path: "/projects?id=in.(1,2)&order=id", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(1,\"Windows 7\",1)\n(2,\"Windows 10\",1)\n", wantHeader: []string{"Content-Type: pg/outfunc"}},
 		{name: "a part of them", path: "/projects?select=name,id&id=eq.1", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(\"Windows 7\",1)\n"},
-		{name: "with an embed", path: "/projects?select=id,clients(id)&id=eq.1", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(1,\"{\"\"id\"\":1}\")\n"},
+		{name: "with an embed", path: "/projects?select=id,clients(id)&id=eq.1", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(1,\"{\"\"id\"\": 1}\")\n"},
+		{name: "embeds in csv", path: "/projects?select=id,clients(id),tasks(id)&tasks.order=id&id=eq.1", header: []string{"Accept: text/csv"}, status: 200, wantText: "id,clients,tasks\n1,\"{\"\"id\"\": 1}\",\"[{\"\"id\"\": 1}, {\"\"id\"\": 2}]\""},
 		{name: "rows of a function", path: "/rpc/all_projects?id=eq.1", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "(1,\"Windows 7\",1)\n"},
 		{name: "a scalar for any", path: "/rpc/add?a=1&b=2", header: []string{"Accept: pg/outfunc"}, status: 200, wantText: "3\n"},
 		{name: "jsonb as on the wire", path: "/projects?id=eq.1", header: []string{"Accept: app/jsonb"}, status: 200, wantText: "\x01{\"a\": 1}"},
 		{name: "a table's any", path: "/users?order=id", header: []string{"Accept: magic/number"}, status: 200, wantText: "AngelaMichaelDwight", wantHeader: []string{"Content-Type: application/octet-stream"}},
+		{name: "counted", path: "/users?order=id&limit=1", header: []string{"Accept: magic/number", "Prefer: count=exact"}, status: 206, wantText: "Angela", wantHeader: []string{"Content-Range: 0-0/3"}},
+		{name: "written", method: "POST", path: "/users?on_conflict=id", body: `[{"id":1,"name":"\u0100"}]`, header: []string{"Accept: magic/number", "Prefer: return=representation, resolution=merge-duplicates"}, status: 200, wantText: "Ā"},
 		{name: "its own csv, with a name", path: "/tree", header: []string{"Accept: text/csv"}, status: 200, wantText: "BOM root;left;right;", wantHeader: []string{"Content-Type: text/csv; charset=utf-8", `Content-Disposition: attachment; filename="tree.csv"`}},
 		{name: "the csv of a function's rows", path: "/rpc/all_trees", header: []string{"Accept: text/csv"}, status: 200, wantText: "BOM root;left;right;"},
 		{name: "a type without a slash", path: "/items", header: []string{"Accept: undefined"}, status: 406, want: `{"message":"None of these media types are available: undefined"}`},
@@ -137,6 +140,9 @@ func TestRestPlans(t *testing.T) {
 		{"a delete, for an object", "DELETE", "/projects?id=eq.6", "", asJSON + `; for="` + object + `"; options=verbose`, "return=representation", asJSON + `; for="` + object + `+json"; options=verbose; charset=utf-8`, `"COALESCE((json_agg(ROW(projects.id, projects.name, projects.client_id)) -> 0), 'null'::json)"`},
 		{"a function", "GET", "/rpc/all_projects?id=eq.1", "", asJSON, "", asJSON + `; for="application/json"; charset=utf-8`, `"Total Cost"`},
 		{"for a custom type", "GET", "/rpc/page", "", asJSON + `; for="text/html"`, "", asJSON + `; for="text/html"; charset=utf-8`, `"Total Cost"`},
+		{"a function's own type", "GET", "/rpc/something", "", asJSON + `; for="app/chico"; options=verbose`, "", asJSON + `; for="app/chico"; options=verbose; charset=utf-8`, `"something.pgrst_scalar"`},
+		{"an aggregate", "GET", "/users", "", asJSON + `; for="app/chico"; options=verbose`, "", asJSON + `; for="app/chico"; options=verbose; charset=utf-8`, `"users_any(ROW(users.id, users.name)::users)"`},
+		{"defaults", "POST", "/defaults?columns=id,n", `[{"n":1},{"id":3}]`, asJSON + "; options=verbose", "missing=default", asJSON + `; for="application/json"; options=verbose; charset=utf-8`, `'n', 7) || elem.value))"]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := s.send(t, c.method, c.path, c.body, "Accept: "+c.accept, "Prefer: "+c.prefer)

@@ -223,6 +223,8 @@ func TestDescriptionSettings(t *testing.T) {
 	t.Parallel()
 	s := newRest(t, openapiFixture+`
 create function api.root() returns json language sql stable as $$ select json_build_object('method', current_setting('request.method')) $$;
+create domain api."application/openapi+json" as json;
+create function api.described() returns api."application/openapi+json" language sql stable as $$ select '{"swagger":"2.0"}'::json $$;
 create function api.guard() returns void language plpgsql stable as $$
 begin
   if current_setting('request.headers')::json ->> 'x-refuse' is not null then raise insufficient_privilege; end if;
@@ -245,6 +247,15 @@ grant execute on function api.guard() to anon;
 		{name: "options", method: "OPTIONS", path: "/", status: 200, wantHeader: []string{"Allow: OPTIONS,GET,HEAD,POST"}},
 		{name: "of the schema chosen", path: "/", header: []string{"Accept-Profile: plain"}, status: 404, want: `{"code":"PGRST202"}`},
 	})
+
+	own := serve(func(c *restConfig) { c.RootSpec = "described" })
+	own.run(t, []restCase{
+		{name: "own description", path: "/", header: []string{"Accept: application/openapi+json"}, status: 200, want: `{"swagger":"2.0"}`, wantHeader: []string{"Content-Type: application/openapi+json; charset=utf-8"}},
+		{name: "own description, head", method: "HEAD", path: "/", header: []string{"Accept: application/openapi+json;version=2"}, status: 200, wantText: "", wantHeader: []string{"Content-Type: application/openapi+json; charset=utf-8", "Content-Length:"}},
+		{name: "own description as json", path: "/", header: []string{"Accept: application/json"}, status: 200, want: `{"swagger":"2.0"}`, wantHeader: []string{"Content-Type: application/json; charset=utf-8"}},
+		{name: "a description as rows", path: "/", header: []string{"Accept: application/vnd.pgrst.object+json"}, status: 200, want: `{"swagger":"2.0"}`},
+	})
+	root.check(t, restCase{path: "/", header: []string{"Accept: application/openapi+json"}, status: 406, want: `{"code":"PGRST107","message":"None of these media types are available: application/openapi+json"}`})
 
 	guarded := serve(func(c *restConfig) { c.PreRequest = "api.guard" })
 	guarded.check(t, restCase{path: "/", status: 200})

@@ -30,6 +30,7 @@ func TestRestReads(t *testing.T) {
 		{name: "order nullsfirst", path: "/items?select=id&order=qty.nullsfirst", status: 200, want: `[{"id":3},{"id":1},{"id":2},{"id":4}]`},
 		{name: "order by json path", path: "/items?select=id&data=not.is.null&order=data->>k.desc.nullslast", status: 200, want: `[{"id":2},{"id":1},{"id":4}]`},
 		{name: "limit and offset", path: "/items?select=id&order=id&limit=2&offset=1", status: 200, want: `[{"id":2},{"id":3}]`, wantHeader: []string{"Content-Range: 1-2/*"}},
+		{name: "offset negative", path: "/items?select=id&order=id&limit=2&offset=-1", status: 200, want: `[{"id":1}]`, wantHeader: []string{"Content-Range: 0-0/*"}},
 		{name: "limit 0", path: "/items?limit=0", status: 200, wantText: `[]`, wantHeader: []string{"Content-Range: */*"}},
 		{
 			name: "range header", path: "/items?select=id&order=id", header: []string{"Range: 1-2", "Range-Unit: items"}, status: 200,
@@ -240,12 +241,20 @@ func TestRestEmbeds(t *testing.T) {
 			name: "related order of many", path: "/clients?select=id,projects(id)&order=projects(id)", status: 400,
 			want: `{"code":"PGRST118","message":"A related order on 'projects' is not possible","details":"'clients' and 'projects' do not form a many-to-one or one-to-one relationship"}`,
 		},
+		{
+			name: "to one with a function of one row that gives two", path: "/projects?select=id,clients(some_project(id))&id=eq.3", status: 200,
+			want: `[{"id":3,"clients":{"some_project":{"id":3}}},{"id":3,"clients":{"some_project":{"id":4}}}]`,
+		},
 		{name: "spread", path: "/projects?select=id,...clients(client:name)&order=id&id=in.(1,5)", status: 200, want: `[{"id":1,"client":"Microsoft"},{"id":5,"client":null}]`},
 		{
 			name: "spread of many", path: "/clients?select=id,...projects(pid:id,name)&projects.order=id.desc&order=id", status: 200,
 			want: `[{"id":1,"pid":[2,1],"name":["Windows 10","Windows 7"]},{"id":2,"pid":[4,3],"name":["OSX","IOS"]}]`,
 		},
 		{name: "spread of many, all columns, none", path: "/projects?select=id,...tasks(*)&id=eq.4", status: 200, want: `[{"id":[],"name":[],"project_id":[]}]`},
+		{
+			name: "spread of many, all columns, and those of one within", path: "/clients?select=client:name,...projects(*,...project_details(*))&projects.order=id&id=eq.1", status: 200,
+			want: `[{"client":"Microsoft","id":[1,2],"name":["Windows 7","Windows 10"],"client_id":[1,1],"project_id":[1,null],"budget":[1000,null]}]`,
+		},
 		{name: "spread within a spread", path: "/clients?select=id,...projects(p:id,...tasks(t:id))&projects.order=id&projects.tasks.order=id&id=eq.1", status: 200, want: `[{"id":1,"p":[1,2],"t":[[1,2],[3,4]]}]`},
 		{name: "inner spread of many", path: "/projects?select=id,...tasks!inner(t:id)&order=id&tasks.order=id", status: 200, want: `[{"id":1,"t":[1,2]},{"id":2,"t":[3,4]},{"id":3,"t":[5]}]`},
 		{name: "null filter of a spread", path: "/projects?select=id,...tasks(t:id)&tasks=is.null&order=id", status: 200, want: `[{"id":4,"t":[]},{"id":5,"t":[]}]`},
@@ -292,8 +301,16 @@ func TestRestAggregates(t *testing.T) {
 		{name: "count of a spread", path: "/tasks?select=project_id,...projects(count())&order=project_id&limit=1", status: 200, want: `[{"project_id":1,"count":2}]`},
 		{name: "in a spread of many", path: "/clients?select=...projects(id.sum())", status: 400, want: `{"code":"PGRST127","details":"Aggregates are not implemented for one-to-many or many-to-many spreads."}`},
 		{
-			name: "grouped by an embed", path: "/projects?select=clients(name),count()&client_id=not.is.null&order=count", status: 200,
-			want: `[{"clients":{"name":"Apple"},"count":2},{"clients":{"name":"Microsoft"},"count":2}]`,
+			name: "grouped by an embed within a spread", path: "/tasks?select=...projects!inner(clients(name),count())&id=lte.4", status: 200,
+			want: `[{"clients":{"name":"Microsoft"},"count":4}]`,
+		},
+		{
+			name: "grouped by a spread of many", path: "/clients?select=name,count(),...projects(p:id)&projects.order=id&id=eq.1", status: 200,
+			want: `[{"name":"Microsoft","count":1,"p":[1,2]}]`,
+		},
+		{
+			name: "grouped by an embed", path: "/projects?select=clients(name),count()&id=lt.4&order=count", status: 200,
+			want: `[{"clients":{"name":"Apple"},"count":1},{"clients":{"name":"Microsoft"},"count":2}]`,
 		},
 	})
 }

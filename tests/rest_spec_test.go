@@ -18,6 +18,12 @@ create table public.agents (id int primary key, department_id int);
 create table public.departments (id int primary key, head_id int references public.agents (id));
 alter table public.agents add foreign key (department_id) references public.departments (id);
 
+create table public.agency (id int primary key);
+create table public.agendas (id int primary key);
+create schema hidden;
+create table hidden.agency_agendas (agency int references public.agency (id), agenda int references public.agendas (id),
+  primary key (agency, agenda));
+
 create table public.second (id int primary key);
 create table public.first (id int primary key,
   second_id_1 int unique references public.second (id), second_id_2 int unique references public.second (id));
@@ -70,6 +76,13 @@ create table public.car_models (name text, year int, brand text references publi
   partition by list (year);
 create table public.car_models_2021 partition of public.car_models for values in (2021);
 create table public.car_models_2022 partition of public.car_models for values in (2022);
+create table public.shelves (shelf int primary key);
+create table public.boxes (box int primary key, shelf int references public.shelves);
+create view public.places as select s.shelf, b.box from public.boxes as b left join public.shelves as s using (shelf);
+create function public.tg_places__put() returns trigger language plpgsql as $$
+begin insert into public.boxes values (NEW.box, NEW.shelf); return NEW; end $$;
+create trigger put instead of insert on public.places for each row execute function public.tg_places__put();
+insert into public.shelves values (7);
 insert into public.car_brands values ('DMC'), ('Ferrari');
 insert into public.car_models values ('DeLorean', 2021, 'DMC'), ('Roma', 2022, 'Ferrari');
 grant all on all tables in schema public to anon, authenticated, service_role;
@@ -111,6 +124,10 @@ func TestRestSpecRelationships(t *testing.T) {
 		{
 			name: "an unknown hint", path: "/messages?select=id,users!space(name)", status: 400,
 			want: `{"code":"PGRST200","hint":null,"details":"Searched for a foreign key relationship between 'messages' and 'users' using the hint 'space' in the schema 'public', but no matches were found."}`,
+		},
+		{
+			name: "a junction that is not exposed", path: "/agency?select=agendas(*)", status: 400,
+			want: `{"code":"PGRST200","hint":null,"message":"Could not find a relationship between 'agency' and 'agendas' in the schema cache"}`,
 		},
 		{name: "of a partitioned table", path: "/car_models?select=name,car_brands(name)&order=year", status: 200, want: `[{"name":"DeLorean","car_brands":{"name":"DMC"}},{"name":"Roma","car_brands":{"name":"Ferrari"}}]`},
 		{name: "to a partitioned table", path: "/car_brands?select=name,car_models(name)&name=eq.DMC", status: 200, want: `[{"name":"DMC","car_models":[{"name":"DeLorean"}]}]`},
@@ -154,6 +171,8 @@ func TestRestSpecWrites(t *testing.T) {
 		{name: "a type that is none of ours", method: "POST", path: "/projects", body: "x", header: []string{"Content-Type: application/what; v=1"}, status: 400, want: `{"code":"PGRST102","message":"Content-Type not acceptable: application/what; v=1"}`},
 		{name: "parameters of json do not matter", method: "POST", path: "/rpc/add", body: `{"a":1}`, header: []string{"Content-Type: application/json; $$ ignored $$"}, status: 200, wantText: "11"},
 		{name: "into a partitioned table", method: "POST", path: "/car_models", body: `{"name":"Enzo","year":2021}`, header: []string{"Prefer: return=headers-only"}, status: 201, wantHeader: []string{"Location: /rest/v1/car_models?name=eq.Enzo&year=eq.2021"}},
+		{name: "a view of two tables has the keys of both", method: "POST", path: "/places", body: `{"box":1,"shelf":7}`, header: []string{"Prefer: return=headers-only"}, status: 201, wantHeader: []string{"Location: /rest/v1/places?shelf=eq.7&box=eq.1"}},
+		{name: "one of which may be null", method: "POST", path: "/places", body: `{"box":2}`, header: []string{"Prefer: return=headers-only"}, status: 201, wantHeader: []string{"Location: /rest/v1/places?shelf=is.null&box=eq.2"}},
 		{name: "merged in a partitioned table", method: "POST", path: "/car_models?select=name,brand", body: `[{"name":"Roma","year":2022,"brand":null},{"name":"F8","year":2022,"brand":"Ferrari"}]`, header: []string{full, "Prefer: resolution=merge-duplicates"}, status: 201, want: `[{"name":"Roma","brand":null},{"name":"F8","brand":"Ferrari"}]`},
 		{name: "blank columns", method: "POST", path: "/projects?columns=", body: `[{"id":204}]`, status: 400, want: `{"code":"PGRST100","message":"\"failed to parse columns parameter ()\" (line 1, column 1)","details":"unexpected end of input expecting field name (* or [a..z0..9_$])"}`},
 		{name: "rows that are no objects, beside columns", method: "POST", path: "/projects?columns=id,name", body: `[{"id":204}, 333, "asdf"]`, status: 400},
@@ -171,7 +190,7 @@ func TestRestSpecWrites(t *testing.T) {
 
 func TestRestSpecFunctions(t *testing.T) {
 	t.Parallel()
-	s := newRest(t, specFixture, func(c *restConfig) { c.MaxRows = 3 })
+	s := newRest(t, specFixture, func(c *restConfig) { c.MaxRows = new(int64(3)) })
 	const form = "Content-Type: application/x-www-form-urlencoded"
 	s.run(t, []restCase{
 		{name: "no variadic", path: "/rpc/variadic_param", status: 200, wantText: `[]`},

@@ -47,6 +47,10 @@ func TestRestInserts(t *testing.T) {
 			name: "missing default", method: "POST", path: `/defaults?columns=id,label,n`, body: `[{"id":3,"label":"a"},{"id":4,"n":5},{"n":6}]`, header: []string{full, "Prefer: missing=default"}, status: 201,
 			want: `[{"id":3,"label":"a","n":7},{"id":4,"label":"none","n":5},{"id":102,"label":"none","n":6}]`, wantHeader: []string{"Preference-Applied: missing=default, return=representation"},
 		},
+		{name: "columns are for json", method: "POST", path: "/clients?columns=id", body: "id,name\n70,csv", header: []string{full, "Content-Type: text/csv"}, status: 201, want: `[{"id":70,"name":"csv"}]`},
+		{name: "no row beside columns", method: "POST", path: "/clients?columns=id", body: `5`, status: 400, want: `{"code":"22023"}`},
+		{name: "no json beside columns", method: "POST", path: "/clients?columns=id", body: `}{`, status: 400, want: `{"code":"22P02","message":"invalid input syntax for type json"}`},
+		{name: "no body beside columns", method: "PATCH", path: "/clients?columns=id", status: 400, want: `{"code":"22P02"}`},
 		{name: "unknown column", method: "POST", path: "/clients?columns=id,nope", body: `{"id":1}`, status: 400, want: `{"code":"PGRST204","message":"Could not find the 'nope' column of 'clients' in the schema cache"}`},
 		{name: "unknown key", method: "POST", path: "/clients", body: `{"id":1,"nope":1}`, status: 400, want: `{"code":"PGRST204"}`},
 		{name: "defaults only", method: "POST", path: "/defaults", body: `{}`, header: []string{full}, status: 201, want: `[{"id":103,"label":"none","n":7}]`},
@@ -110,6 +114,7 @@ func TestRestUpdatesAndDeletes(t *testing.T) {
 			name: "no operator", method: "PATCH", path: "/clients?id=5", body: `{"name":"x"}`, status: 400,
 			want: `{"code":"PGRST100","message":"\"failed to parse filter (5)\" (line 1, column 1)","details":"unexpected \"5\" expecting \"not\" or operator (eq, gt, ...)"}`,
 		},
+		{name: "not limited", method: "PATCH", path: "/items?id=gt.0", body: `{"qty":5}`, header: []string{"Prefer: handling=strict"}, status: 204},
 		{
 			name: "max affected", method: "PATCH", path: "/items?id=gt.0", body: `{"qty":5}`, header: []string{"Prefer: handling=strict, max-affected=2"}, status: 400,
 			want: `{"code":"PGRST124","message":"Query result exceeds max-affected preference constraint","details":"The query affects 4 rows"}`,
@@ -122,6 +127,30 @@ func TestRestUpdatesAndDeletes(t *testing.T) {
 		{name: "delete none", method: "DELETE", path: "/users_tasks?user_id=eq.99", header: []string{full}, status: 200, wantText: `[]`},
 		{name: "timezone", path: "/items?select=made&id=eq.1", header: []string{"Prefer: timezone=America/New_York"}, status: 200, want: `[{"made":"2024-01-01T22:04:05-05:00"}]`, wantHeader: []string{"Preference-Applied: timezone=America/New_York"}},
 		{name: "no such timezone", path: "/items?select=made", header: []string{"Prefer: timezone=Mars/Olympus"}, status: 400, want: `{"code":"22023"}`},
+	})
+}
+
+// A database may load pg-safeupdate, which refuses these by this very message.
+func TestRestWritesWholeTables(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, restFixture+`
+create table public.whole (id int primary key, name text);
+insert into public.whole values (1, 'a'), (2, 'b');
+grant all on public.whole to anon;
+create table public.careful (id int primary key);
+create function public.refuse() returns trigger language plpgsql as $$
+begin raise cardinality_violation using message = tg_op || ' requires a WHERE clause'; end $$;
+create trigger refuse before update or delete on public.careful for each statement execute function public.refuse();
+grant all on public.careful to anon;`, nil)
+	s.run(t, []restCase{
+		{name: "update", method: "PATCH", path: "/whole?select=id&order=id", body: `{"name":"c"}`, header: []string{full}, status: 200, want: `[{"id":1},{"id":2}]`},
+		{name: "delete", method: "DELETE", path: "/whole", header: []string{"Prefer: count=exact"}, status: 204, wantHeader: []string{"Content-Range: */2"}},
+		{name: "nothing is left", path: "/whole", status: 200, wantText: `[]`},
+		{
+			name: "update refused", method: "PATCH", path: "/careful", body: `{"id":1}`, header: []string{"Prefer: count=exact"}, status: 400,
+			want: `{"code":"21000","message":"UPDATE requires a WHERE clause","details":null,"hint":null}`,
+		},
+		{name: "delete refused", method: "DELETE", path: "/careful", status: 400, want: `{"code":"21000","message":"DELETE requires a WHERE clause","details":null,"hint":null}`},
 	})
 }
 
@@ -158,4 +187,64 @@ func TestRestRowLevelSecurity(t *testing.T) {
 		{name: "unknown role", path: path, header: []string{"Authorization: Bearer " + roleToken(t, map[string]any{"role": "nobody_here"})}, status: 401, want: `{"code":"22023"}`},
 		{name: "forged", path: path, header: []string{"Authorization: Bearer x.y.z"}, status: 401, want: `{"code":"PGRST301"}`},
 	})
+}
+
+// What says how to answer: a default of a plain table, and triggers that touch
+// the row, leave it out, or are made while the server runs.
+const saysFixture = `
+create function public.say(header text, status text) returns int language plpgsql as $$
+begin
+  perform set_config('response.headers', '[{"X-Said": "' || header || '"}]', true), set_config('response.status', status, true);
+  return 1;
+end $$;
+create table public.plain (id int primary key, said int default public.say('default', ''), name text);
+create table public.kept (id int primary key, name text);
+create table public.muted (id int primary key);
+create function public.before_insert() returns trigger language plpgsql as $$
+begin
+  perform public.say('trigger', '202');
+  if tg_table_name = 'muted' then
+    return null;
+  end if;
+  return new;
+end $$;
+create trigger before_insert before insert or update on public.kept for each row execute function public.before_insert();
+create trigger before_insert before insert on public.muted for each row execute function public.before_insert();
+create table public.late (id int primary key);
+create table public.refs (id int primary key, plain_id int references public.plain (id) deferrable initially deferred);
+grant all on all tables in schema public to anon, authenticated, service_role;
+grant execute on all functions in schema public to anon, authenticated, service_role;
+`
+
+func TestRestWritesAnswerAsTheDatabaseSays(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, saysFixture, nil)
+	single := "Accept: application/vnd.pgrst.object+json"
+	s.run(t, []restCase{
+		{name: "default of one row", method: "POST", path: "/plain", body: `{"id":1}`, header: []string{minimal}, status: 201, wantHeader: []string{"X-Said: default", "Content-Range: */*"}},
+		{name: "counted", method: "POST", path: "/plain", body: `{"id":2}`, header: []string{"Prefer: count=exact"}, status: 201, wantHeader: []string{"Content-Range: */1"}},
+		{name: "default of rows", method: "POST", path: "/plain", body: `[{"id":3},{"id":4}]`, header: []string{"Prefer: count=exact"}, status: 201, wantHeader: []string{"X-Said: default", "Content-Range: */2"}},
+		{name: "the row", method: "POST", path: "/plain?select=id,n:name", body: `{"id":5,"name":"a"}`, header: []string{full}, status: 201, wantText: `[{"id":5,"n":"a"}]`, wantHeader: []string{"X-Said: default"}},
+		{name: "the row alone", method: "POST", path: "/plain?select=name", body: `{"id":6,"name":"b"}`, header: []string{full, single}, status: 201, wantText: `{"name":"b"}`},
+		{name: "as csv", method: "POST", path: "/plain?select=id,name", body: `{"id":7,"name":"c"}`, header: []string{full, "Accept: text/csv"}, status: 201, wantText: "id,name\n7,c"},
+		{name: "its place", method: "POST", path: "/plain", body: `{"id":8}`, header: []string{"Prefer: return=headers-only"}, status: 201, wantHeader: []string{"Location: /rest/v1/plain?id=eq.8"}},
+		{name: "trigger", method: "POST", path: "/kept", body: `{"id":1,"name":"a"}`, status: 202, wantHeader: []string{"X-Said: trigger"}},
+		{name: "trigger with representation", method: "POST", path: "/kept", body: `{"id":2,"name":"a"}`, header: []string{full}, status: 202, wantText: `[{"id":2,"name":"a"}]`, wantHeader: []string{"X-Said: trigger"}},
+		{name: "trigger of an update", method: "PATCH", path: "/kept?id=gt.0", body: `{"name":"b"}`, header: []string{"Prefer: count=exact"}, status: 202, wantHeader: []string{"X-Said: trigger", "Content-Range: 0-1/2"}},
+		{name: "left out", method: "POST", path: "/muted", body: `{"id":1}`, header: []string{"Prefer: count=exact"}, status: 202, wantHeader: []string{"X-Said: trigger", "Content-Range: */0"}},
+		{name: "left out and alone", method: "POST", path: "/muted", body: `{"id":1}`, header: []string{full, single}, status: 406, want: `{"code":"PGRST116","details":"The result contains 0 rows"}`},
+		{name: "deferred constraint", method: "POST", path: "/refs", body: `{"id":1,"plain_id":99}`, status: 409, want: `{"code":"23503"}`},
+		{name: "deferred constraint of rows", method: "POST", path: "/refs", body: `[{"id":1,"plain_id":1},{"id":2,"plain_id":99}]`, status: 409, want: `{"code":"23503"}`},
+		{name: "left nothing", path: "/refs", status: 200, wantText: `[]`},
+	})
+	// The server does not know of the trigger yet: whatever it answers, it must
+	// not be an internal error.
+	s.run(t, []restCase{{name: "late, before", method: "POST", path: "/late", body: `{"id":1}`, header: []string{full}, status: 201, wantText: `[{"id":1}]`}})
+	exec(t, s.db, `create function public.skip() returns trigger language plpgsql as 'begin return null; end';
+		create trigger skip before insert on public.late for each row execute function public.skip()`)
+	for _, prefer := range []string{minimal, full, "Prefer: return=headers-only"} {
+		if got := s.send(t, "POST", "/late", `{"id":2}`, prefer); got.Code != 201 {
+			t.Errorf("%s behind a new trigger: %d %s", prefer, got.Code, got.Body)
+		}
+	}
 }

@@ -99,6 +99,26 @@ func TestManagedAdminInstalls(t *testing.T) {
 			if err != nil || len(made) != 3 {
 				t.Fatalf("made %d passwords: %v", len(made), err)
 			}
+			// Without event triggers, which only a superuser may make, all else goes on:
+			// realtime.enable sees to the identity by itself.
+			var triggers bool
+			if err := conn.QueryRow(t.Context(), `select realtime.create_event_triggers()`).Scan(&triggers); err != nil || triggers {
+				t.Errorf("made event triggers: %t (%v)", triggers, err)
+			}
+			const publish = `
+				create table public.bare (id integer);
+				insert into public.bare values (1);
+				select realtime.enable('public.bare');
+				update public.bare set id = 2;
+				alter publication supabase_realtime drop table public.bare;
+				drop table public.bare`
+			if _, err := conn.Exec(t.Context(), publish); err != nil {
+				t.Error(err)
+			}
+			d := found(diagnosesOf(t, admin), "warn", "event triggers are missing (fluxbase_ddl, fluxbase_drop, fluxbase_identity)")
+			if d == nil || !strings.Contains(d.Mend, "as a superuser") {
+				t.Errorf("doctor does not tell of the event triggers: %v", diagnosesOf(t, admin))
+			}
 			if _, err := conn.Exec(t.Context(), `create table public.notes (id integer); insert into public.notes values (1)`); err != nil {
 				t.Fatal(err)
 			}
@@ -117,6 +137,12 @@ func TestManagedAdminInstalls(t *testing.T) {
 			}
 		})
 	}
+}
+
+func diagnosesOf(t *testing.T, admin string) []diagnosis {
+	t.Helper()
+	all, _ := diagnose(t, "DATABASE_URL="+admin)
+	return all
 }
 
 func TestWhoMayNotCreateRolesIsTold(t *testing.T) {

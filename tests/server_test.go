@@ -2,8 +2,10 @@ package tests
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	osexec "os/exec"
 	"strings"
@@ -54,18 +56,7 @@ func startServer(t *testing.T, db *dbtest.DB, env ...string) *server {
 // may do before it has a database.
 func runServer(t *testing.T, cmd *osexec.Cmd) *server {
 	t.Helper()
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{cmd: cmd, done: make(chan struct{})}
-	cmd.Stderr = lockedWriter{s}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ready := make(chan struct{})
-	go s.read(stdout, ready)
-	t.Cleanup(func() { s.stop(t) })
+	s, ready := launch(t, cmd)
 	select {
 	case <-ready:
 	case <-s.done:
@@ -74,6 +65,25 @@ func runServer(t *testing.T, cmd *osexec.Cmd) *server {
 		t.Fatalf("the server was not ready within 20 s\n%s", s.Log())
 	}
 	return s
+}
+
+// launch starts a serve command; ready is closed when its log, of level info, says
+// where it serves.
+func launch(t *testing.T, cmd *osexec.Cmd) (s *server, ready chan struct{}) {
+	t.Helper()
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = &server{cmd: cmd, done: make(chan struct{})}
+	cmd.Stderr = lockedWriter{s}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready = make(chan struct{})
+	go s.read(stdout, ready)
+	t.Cleanup(func() { s.stop(t) })
+	return s, ready
 }
 
 // read keeps the log, and finds the addresses in it.
@@ -176,8 +186,21 @@ func (s *server) call(t *testing.T, method, path, body string, header ...string)
 	return a
 }
 
+// clientOf gives a client of what the log calls url, and the base of its paths.
+func clientOf(url string) (*http.Client, string) {
+	path, ok := strings.CutPrefix(url, "unix:")
+	if !ok {
+		return http.DefaultClient, url
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}, "http://localhost"
+}
+
 func (s *server) try(method, path, body string, header ...string) (answer, error) {
-	req, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
+	client, base := clientOf(s.URL)
+	req, err := http.NewRequest(method, base+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -185,7 +208,7 @@ func (s *server) try(method, path, body string, header ...string) (answer, error
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header.Set(name, value)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return answer{}, err
 	}

@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -343,4 +344,67 @@ func TestTheRingIsThereAgainAfterARestart(t *testing.T) {
 		lsn, err := changes.ParseLSN(confirmed)
 		return err == nil && lsn >= end.LSN
 	})
+}
+
+// A durable reader finds everything after a restart, however long its work has
+// lain, and with its position stored beside its work nothing is done twice.
+func TestADurableReaderGoesOnWhereItsWorkIsDone(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	exec(t, db, `create table t (id integer primary key); create table done (id integer primary key); create table place (position text); insert into place values ('0/0/0/0')`)
+	publish(t, db, "t")
+	conn := db.Conn(t)
+	stored := func() (p changes.Position) {
+		var text string
+		if err := conn.QueryRow(t.Context(), `select position from place`).Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		p, err := changes.ParsePosition(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	do := func(statements string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), statements); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const more = 5
+	written, done := 0, 0
+	write := func() {
+		for range more {
+			written++
+			do(fmt.Sprintf(`insert into t values (%d)`, written))
+		}
+	}
+	for run := range 3 {
+		s := newStream(t, db, replication.Config{RingTime: 3 * time.Second})
+		l := listen(t, s, changes.Options{Want: everything, From: stored(), Durable: true})
+		if run == 0 {
+			do(`update place set position = '` + l.gap().From.String() + `'`)
+		}
+		write()
+		for ; done < written; done++ {
+			tx := l.next()
+			do(`insert into done values (` + string(tx.Events[0].New.Value(0).Text) + `); update place set position = '` + tx.Position().String() + `'`)
+			if done%2 == 0 { // the process may end before it says so
+				l.Done(tx.Position())
+			}
+		}
+		write() // and leave it
+		streamReady(t, s)
+		eventually(t, "the ring is empty", func() bool { return gauge(t, s, "fluxbase_changes_ring_bytes") == 0 })
+		s.stop()
+	}
+	s := newStream(t, db, replication.Config{})
+	l := listen(t, s, changes.Options{Want: everything, From: stored(), Durable: true})
+	for ; done < written; done++ {
+		do(`insert into done values (` + string(l.next().Events[0].New.Value(0).Text) + `)`)
+	}
+	var same bool
+	if err := conn.QueryRow(t.Context(), `select array(table t order by 1) = array(table done order by 1)`).Scan(&same); err != nil || !same {
+		t.Errorf("not all was done (%v)", err)
+	}
 }

@@ -60,7 +60,7 @@ func newStream(t *testing.T, db *dbtest.DB, cfg replication.Config) *streaming {
 	}
 	s := &streaming{Registry: prometheus.NewRegistry(), log: new(syncBuffer)}
 	var err error
-	if s.Stream, err = replication.New(cfg, 0, slog.New(slog.NewTextHandler(s.log, nil)), s.Registry); err != nil {
+	if s.Stream, err = replication.New(cfg, "", slog.New(slog.NewTextHandler(s.log, nil)), s.Registry); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -204,4 +204,20 @@ func metric(t *testing.T, s *server, series string) float64 {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// gauge is the value of a gauge of a stream in this process.
+func gauge(t *testing.T, s *streaming, name string) float64 {
+	t.Helper()
+	families, err := s.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -189,13 +188,10 @@ func historyTransaction(ctx context.Context, conn *pgx.Conn, id, n int) error {
 }
 
 // Every committed change is told exactly once and in commit order, whatever dies
-// meanwhile. FLUXBASE_SOAK says for how long; make soak gives it ten minutes.
+// meanwhile; make soak gives it ten minutes.
 func TestStreamTellsTheTablesOwnHistory(t *testing.T) {
 	t.Parallel()
-	duration := 6 * time.Second
-	if long, err := time.ParseDuration(os.Getenv("FLUXBASE_SOAK")); err == nil {
-		duration = long
-	}
+	duration := max(6*time.Second, *soak)
 	c := dbtest.Private(t, dbtest.Options{Durable: true, Settings: map[string]string{"max_prepared_transactions": "20"}})
 	db := c.New(t)
 	exec(t, db, `

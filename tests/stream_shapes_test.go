@@ -101,17 +101,17 @@ func TestStreamTellsARowOfFiveMegabytes(t *testing.T) {
 }
 
 // A bulk load is told as what it touched; neither it nor rows of many megabytes
-// take memory. FLUXBASE_SOAK makes it a million rows.
+// take memory, nor keep the server waiting for an answer. With -soak it has a million rows.
 func TestStreamTakesABulkLoadInLittleMemory(t *testing.T) {
 	t.Parallel()
 	rows := 200_000
-	if os.Getenv("FLUXBASE_SOAK") != "" {
+	if *soak > 0 {
 		rows = 1_000_000
 	}
 	db := dbtest.New(t)
 	exec(t, db, `create table t (id integer primary key, v text)`)
 	publish(t, db, "t")
-	s := startServer(t, db, "FLUXBASE_REPLICATION_DATABASE_URL="+db.URL(sql.Replication), "FLUXBASE_REALTIME_INSTANCE="+db.Name, "FLUXBASE_REALTIME_RING_BYTES=8388608")
+	s := startServer(t, db, "FLUXBASE_REPLICATION_DATABASE_URL="+db.URL(sql.Replication)+"&wal_sender_timeout=1s", "FLUXBASE_REALTIME_INSTANCE="+db.Name, "FLUXBASE_REALTIME_RING_BYTES=8388608")
 	t.Cleanup(func() { s.stop(t); dropSlot(t, db, "fluxbase_"+db.Name) })
 	decoded := func() float64 { return metric(t, s, `fluxbase_changes_decoded_total{operation="insert"}`) }
 	eventually(t, "the stream is up", func() bool { return metric(t, s, "fluxbase_changes_up") == 1 })
@@ -124,6 +124,9 @@ func TestStreamTakesABulkLoadInLittleMemory(t *testing.T) {
 	// A row of 8 MB is there twice at most, beside the ring and what Go has not yet freed.
 	if grown := peakMemory(t, s) - before; grown > 100<<20 {
 		t.Errorf("the process grew by %d MB", grown>>20)
+	}
+	if n := metric(t, s, "fluxbase_changes_connections_total"); n != 1 {
+		t.Errorf("the server was left without an answer for a second: %v connections", n)
 	}
 	if n := metric(t, s, "fluxbase_changes_ring_bytes"); n > 8<<20 {
 		t.Errorf("the ring holds %v bytes", n)

@@ -79,3 +79,21 @@ func TestSupabaseClient(t *testing.T) {
 	runNode(t, s, "supabase.test.mjs")
 	noServerErrors(t, s)
 }
+
+// The typed client: tsc, as strict as it can be, compiles what then runs.
+func TestTypedClient(t *testing.T) {
+	t.Parallel()
+	schema, err := os.ReadFile("js/typed.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := dbtest.New(t)
+	exec(t, db, string(schema))
+	s := startServer(t, db, "FLUXBASE_REST_DB_PLAN_ENABLED=true", "FLUXBASE_REST_DB_AGGREGATES_ENABLED=true")
+	cmd := osexec.CommandContext(t.Context(), "node", "node_modules/typescript/bin/tsc", "-p", ".")
+	cmd.Dir = "js"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("tsc: %v\n%s", err, out)
+	}
+	runNode(t, s, "node_modules/.typed/typed.test.js")
+}

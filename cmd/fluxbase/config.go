@@ -22,7 +22,8 @@ import (
 // Config is what the process itself needs to know; each package has its own.
 type Config struct {
 	Modules   []string `envconfig:"FLUXBASE_MODULES" default:"all" desc:"Capabilities to serve, comma separated: rest, realtime; or all. realtime needs FLUXBASE_REPLICATION_DATABASE_URL. With rest alone nothing of ours needs to be installed in the database."`
-	LogLevel  string   `envconfig:"FLUXBASE_LOG_LEVEL" default:"info" pgrst:"log-level" dropin:"error" desc:"debug, info (a line for each request), warn, error (failures of the server only), or crit (nearly nothing)."`
+	LogLevel  string   `envconfig:"FLUXBASE_LOG_LEVEL" default:"info" pgrst:"log-level" dropin:"error" desc:"debug, info (a line for each request), warn, error (failures of the server only), or crit (nearly nothing). In PostgREST's place warn has what is answered with 4xx too, and error all 5xx."`
+	LogQuery  bool     `envconfig:"FLUXBASE_LOG_QUERY" default:"false" pgrst:"log-query" desc:"Add the SQL of a request to its line in the log; the values are not in it."`
 	LogFormat string   `envconfig:"FLUXBASE_LOG_FORMAT" default:"json" desc:"json for machines, text for people."`
 }
 
@@ -49,10 +50,12 @@ func (c *Config) Check() error {
 	return errors.Join(errs...)
 }
 
+const levelCrit = slog.LevelError + 4
+
 // level is that of the log; crit is PostgREST's word for one above error.
 func (c *Config) level() (level slog.Level, err error) {
 	if c.LogLevel == "crit" {
-		return slog.LevelError + 4, nil
+		return levelCrit, nil
 	}
 	err = level.UnmarshalText([]byte(c.LogLevel))
 	return level, err
@@ -82,21 +85,30 @@ type settings struct {
 // DropInConfig is what matters only in PostgREST's place: where PGRST_DB_URI is
 // given, or the prefix is /.
 type DropInConfig struct {
-	DBConfig       bool   `envconfig:"FLUXBASE_REST_DB_CONFIG" default:"true" desc:"Read settings from the database too: those of the login's role (alter role authenticator set pgrst.db_schemas to 'api'), which come before PGRST_ variables."`
-	PreConfig      string `envconfig:"FLUXBASE_REST_DB_PRE_CONFIG" desc:"Function, as SCHEMA.NAME, that is called before settings are read from the database, to set them with set_config."`
-	Channel        string `envconfig:"FLUXBASE_REST_DB_CHANNEL" default:"pgrst" desc:"Channel on which NOTIFY asks for a new look at the schema ('reload schema'), the configuration ('reload config') or both ('')."`
-	ChannelEnabled bool   `envconfig:"FLUXBASE_REST_DB_CHANNEL_ENABLED" default:"true" desc:"Listen on the channel, with a connection of its own that no transaction pooler may be in the way of."`
-	AdminHost      string `envconfig:"FLUXBASE_REST_ADMIN_SERVER_HOST" pgrst:"admin-server-host,server-host" desc:"Address of the admin port. Empty: that of the server."`
-	AdminPort      int    `envconfig:"FLUXBASE_REST_ADMIN_SERVER_PORT" default:"0" desc:"Port of /live, /ready and /metrics. 0 has none."`
+	DBConfig            bool   `envconfig:"FLUXBASE_REST_DB_CONFIG" default:"true" desc:"Read settings from the database too: those of the login's role (alter role authenticator set pgrst.db_schemas to 'api'), which come before PGRST_ variables."`
+	PreConfig           string `envconfig:"FLUXBASE_REST_DB_PRE_CONFIG" desc:"Function, as SCHEMA.NAME, that is called before settings are read from the database, to set them with set_config."`
+	Channel             string `envconfig:"FLUXBASE_REST_DB_CHANNEL" default:"pgrst" desc:"Channel on which NOTIFY asks for a new look at the schema ('reload schema'), the configuration ('reload config') or both ('')."`
+	ChannelEnabled      bool   `envconfig:"FLUXBASE_REST_DB_CHANNEL_ENABLED" default:"true" desc:"Listen on the channel, with a connection of its own that no transaction pooler may be in the way of."`
+	AdminHost           string `envconfig:"FLUXBASE_REST_ADMIN_SERVER_HOST" pgrst:"admin-server-host,server-host" desc:"Address of the admin port. Empty: that of the server."`
+	AdminPort           int    `envconfig:"FLUXBASE_REST_ADMIN_SERVER_PORT" default:"0" desc:"Port of /live, /ready and /metrics. 0 has none."`
+	AdminUnixSocket     string `envconfig:"FLUXBASE_REST_ADMIN_SERVER_UNIX_SOCKET" desc:"Path of a Unix socket for them, in place of host and port."`
+	AdminUnixSocketMode string `envconfig:"FLUXBASE_REST_ADMIN_SERVER_UNIX_SOCKET_MODE" default:"660" desc:"Permissions of that socket, octal, 600 to 777."`
+	AutomaticRecovery   bool   `envconfig:"FLUXBASE_REST_DB_POOL_AUTOMATIC_RECOVERY" default:"true" desc:"Go on without the database and wait for it. false ends the process with status 1 when it can't be reached, or is lost, for a supervisor to decide."`
 }
 
 // Check reports what can't be.
 func (c *DropInConfig) Check() error {
+	var errs []error
 	if c.AdminPort < 0 || c.AdminPort > 65535 {
-		return fmt.Errorf("FLUXBASE_REST_ADMIN_SERVER_PORT is %d: give a port from 1 to 65535, or 0 for none", c.AdminPort)
+		errs = append(errs, fmt.Errorf("FLUXBASE_REST_ADMIN_SERVER_PORT is %d: give a port from 1 to 65535, or 0 for none", c.AdminPort))
 	}
-	return nil
+	if _, err := proxy.SocketMode(c.AdminUnixSocketMode); err != nil {
+		errs = append(errs, fmt.Errorf("FLUXBASE_REST_ADMIN_SERVER_UNIX_SOCKET_MODE %w", err))
+	}
+	return errors.Join(errs...)
 }
+
+const metricsVariable = "FLUXBASE_SERVER_METRICS_ADDRESS"
 
 // flags are the settings that serve takes as arguments too.
 type flags struct {
@@ -133,11 +145,18 @@ func loadSettings(f flags, database map[string]string) (*settings, error) {
 	if f.restPrefix != "" {
 		s.Rest.Prefix = f.restPrefix
 	}
+	// A name alone is our own way to say it; PostgREST refuses it.
+	if from := l.from["FLUXBASE_JWT_ROLE_CLAIM"]; from != "" && !strings.ContainsAny(s.JWT.RoleClaim[:1], "$.") {
+		errs = append(errs, fmt.Errorf("%s is %q: give a path such as $.role", from, s.JWT.RoleClaim))
+	}
 	list, wrong := l.appSettings()
 	s.Rest.AppSettings, errs = list, append(errs, wrong...)
-	if s.DropIn.AdminPort > 0 && os.Getenv("FLUXBASE_SERVER_METRICS_ADDRESS") == "" {
+	if s.DropIn.AdminPort > 0 && os.Getenv(metricsVariable) == "" {
 		admin := proxy.Config{Host: cmp.Or(s.DropIn.AdminHost, s.Server.Host), Port: s.DropIn.AdminPort}
 		s.Server.MetricsAddress = admin.Address()
+		if s.DropIn.AdminPort == s.Server.Port && s.Server.UnixSocket == "" {
+			errs = append(errs, fmt.Errorf("FLUXBASE_REST_ADMIN_SERVER_PORT is %d, and so is FLUXBASE_SERVER_PORT: give two ports", s.Server.Port))
+		}
 	}
 	for _, c := range s.all() {
 		errs = append(errs, split(c.Check())...)
@@ -192,7 +211,7 @@ func describeType(goType string) string {
 		return "duration (250ms, 30s, 5m)"
 	case "bool":
 		return "true or false"
-	case "int", "int64":
+	case "int", "int64", "*int64":
 		return "whole number"
 	default:
 		return goType

@@ -121,7 +121,7 @@ func (d *dev) check(ctx context.Context) (admin string, err error) {
 	}
 	// Of two reasons not to start, that this folder is served already is the better
 	// one to hear; then the cluster's own start says so.
-	l, err := listen(ctx, server.Address(), "FLUXBASE_SERVER_PORT")
+	l, err := (&settings{Server: server}).public().listen(ctx)
 	if err == nil {
 		return admin, l.Close()
 	}

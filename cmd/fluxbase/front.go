@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -24,7 +25,8 @@ import (
 type front struct {
 	log        *slog.Logger
 	pools      map[string]*pg.DB
-	address    string          // where clients reach us
+	address    string // where clients reach us
+	dropIn     bool
 	background *sync.WaitGroup // of stores; they end with the context of use
 	announced  func() bool     // whether schemaChanged is called for every change
 	current    atomic.Pointer[back]
@@ -33,7 +35,9 @@ type front struct {
 // back is what one configuration makes.
 type back struct {
 	rest.Config
+	jwt     token.Config
 	store   *catalog.Store
+	tokens  *token.Verifier
 	stop    context.CancelFunc // of store
 	handler *rest.Handler
 	// Metrics are in registries of their own, so that those of the next back may
@@ -60,7 +64,7 @@ func (f *front) schemaChanged() {
 }
 
 // Ready says whether there is something to serve with.
-func (f *front) Ready() error {
+func (f *front) Ready(context.Context) error {
 	b := f.current.Load()
 	if b == nil {
 		return web.CatalogNotLoaded
@@ -69,8 +73,15 @@ func (f *front) Ready() error {
 }
 
 // metrics answers with those of all and those of the configuration that holds.
-func (f *front) metrics(all prometheus.Gatherer) http.Handler {
+func (f *front) metrics(all *prometheus.Registry) http.Handler {
+	if f.dropIn {
+		all.MustRegister(pgrstCollector{f})
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.dropIn {
+			w = plainText{w}
+			r.Header.Del("Accept") // other formats have another type
+		}
 		from := prometheus.Gatherers{all}
 		if b := f.current.Load(); b != nil {
 			from = append(from, b.storeReg, b.handlerReg)
@@ -81,13 +92,21 @@ func (f *front) metrics(all prometheus.Gatherer) http.Handler {
 
 // use makes set hold, until ctx ends or the next call. One call at a time.
 func (f *front) use(ctx context.Context, set *settings) error {
-	tokens, err := token.New(set.JWT)
-	if err != nil {
+	old := f.current.Load()
+	b := &back{Config: set.Rest, jwt: set.JWT, handlerReg: prometheus.NewRegistry()}
+	keep := old != nil && reflect.DeepEqual(old.Catalog(), b.Catalog())
+	// A secret in a file of its own may be another one now.
+	keepTokens := old != nil && old.jwt == b.jwt && !strings.HasPrefix(b.jwt.Secret, "@")
+	if keep && keepTokens && reflect.DeepEqual(old.Config, b.Config) {
+		return nil // what was cached stays
+	}
+	var err error
+	if keepTokens {
+		b.tokens = old.tokens
+	} else if b.tokens, err = token.New(set.JWT); err != nil {
 		return err
 	}
-	old := f.current.Load()
-	b := &back{Config: set.Rest, handlerReg: prometheus.NewRegistry()}
-	keep := old != nil && reflect.DeepEqual(old.Catalog(), b.Catalog())
+	b.handlerReg.MustRegister(b.tokens)
 	if keep {
 		b.store, b.stop, b.storeReg = old.store, old.stop, old.storeReg
 	} else {
@@ -96,7 +115,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 		b.store.Follow(f.announced)
 	}
 	b.handler, err = rest.New(set.Rest, rest.Deps{
-		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: tokens,
+		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: b.tokens,
 		Catalog: b.store, Registerer: b.handlerReg, Log: f.log, Address: f.address,
 	})
 	if err != nil {
@@ -104,8 +123,10 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	}
 	if !keep {
 		// Loaded before the first request is taken, if the database is there; Run
-		// goes on trying, and says so.
-		_ = b.store.Refresh(ctx)
+		// goes on trying, and says so. What stands is better than nothing.
+		if err := b.store.Refresh(ctx); err != nil && old != nil {
+			return err
+		}
 		var running context.Context
 		running, b.stop = context.WithCancel(ctx)
 		f.background.Go(func() { b.store.Run(running) })
@@ -119,7 +140,9 @@ func (f *front) use(ctx context.Context, set *settings) error {
 
 // live is what the server around it takes of a configuration.
 func (s *settings) live() proxy.Live {
-	l := proxy.Live{CORSOrigins: s.Server.CORSOrigins, TraceHeader: s.Rest.TraceHeader, PostgREST: s.dropIn}
+	l := proxy.Live{
+		CORSOrigins: s.Server.CORSOrigins, TraceHeader: s.Rest.TraceHeader, PostgREST: s.dropIn, LogSQL: s.Main.LogQuery,
+	}
 	switch {
 	case s.Rest.ErrorVerbosity == "minimal":
 		l.Errors = web.Minimal

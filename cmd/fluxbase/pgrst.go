@@ -143,8 +143,15 @@ func (l *loader) inDatabase(name string) (string, bool) {
 	return value, ok
 }
 
-// readSetting gives the text of a file, without what an editor adds at the end.
+// streams are the texts of what can be read only once, such as /dev/stdin: settings
+// are looked at again after the database was asked, and at each reload.
+var streams = map[string]string{}
+
+// readSetting gives the text of a file, without the new line at its end.
 func readSetting(path string) (string, error) {
+	if text, ok := streams[path]; ok {
+		return text, nil
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		var cause *os.PathError
@@ -153,7 +160,11 @@ func readSetting(path string) (string, error) {
 		}
 		return "", fmt.Errorf("names a file after @ that can't be read: %w", err)
 	}
-	return strings.TrimSpace(string(text)), nil
+	setting := strings.TrimSuffix(string(text), "\n")
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		streams[path] = setting
+	}
+	return setting, nil
 }
 
 // setField takes a value as PostgREST writes it: any spelling of true and false,
@@ -183,6 +194,9 @@ func setField(v reflect.Value, text string) error {
 		d, err := time.ParseDuration(text)
 		*p = d
 		return wrongType(err, text, "a number of seconds")
+	case **int64:
+		*p = new(int64)
+		return setField(v.Elem(), text)
 	default:
 		n, err := strconv.ParseInt(text, 10, v.Type().Bits())
 		v.SetInt(n)

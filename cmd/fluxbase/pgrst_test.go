@@ -66,9 +66,13 @@ func TestSettingsHavePostgRESTsNamesAndSpellings(t *testing.T) {
 			func(s *settings) any { return s.Rest.AppSettings },
 			[]pg.Setting{{Name: "app.settings.a", Value: "1"}, {Name: "app.settings.b", Value: "3"}},
 		},
-		{map[string]string{"PGRST_DB_MAX_ROWS": "5"}, map[string]string{"db_max_rows": "6"}, func(s *settings) any { return s.Rest.MaxRows }, int64(6)},
-		{map[string]string{"FLUXBASE_REST_DB_MAX_ROWS": "5"}, map[string]string{"db_max_rows": "6"}, func(s *settings) any { return s.Rest.MaxRows }, int64(5)},
-		{map[string]string{"PGRST_SERVER_UNIX_SOCKET": "/s", "PGRST_DB_POOL": "1"}, nil, func(s *settings) any { return s.ignored }, []string{"PGRST_SERVER_UNIX_SOCKET"}},
+		{map[string]string{"PGRST_DB_MAX_ROWS": "5"}, map[string]string{"db_max_rows": "6"}, func(s *settings) any { return s.Rest.MaxRows }, new(int64(6))},
+		{map[string]string{"FLUXBASE_REST_DB_MAX_ROWS": "5"}, map[string]string{"db_max_rows": "6"}, func(s *settings) any { return s.Rest.MaxRows }, new(int64(5))},
+		{map[string]string{"PGRST_TELEPORT": "/s", "PGRST_DB_POOL": "1"}, nil, func(s *settings) any { return s.ignored }, []string{"PGRST_TELEPORT"}},
+		{map[string]string{"PGRST_SERVER_UNIX_SOCKET": "/s", "PGRST_SERVER_UNIX_SOCKET_MODE": "600"}, nil, func(s *settings) any { return s.public() }, endpoint{network: "unix", address: "/s", mode: 0o600, variable: "FLUXBASE_SERVER_UNIX_SOCKET"}},
+		{map[string]string{"PGRST_SERVER_REUSEPORT": "true"}, nil, func(s *settings) any { return s.public().reusePort }, true},
+		{map[string]string{"PGRST_LOG_QUERY": "true"}, nil, func(s *settings) any { return s.live().LogSQL }, true},
+		{map[string]string{"PGRST_ADMIN_SERVER_UNIX_SOCKET": "/a", "PGRST_ADMIN_SERVER_PORT": "3001"}, nil, func(s *settings) any { at, _ := s.admin(); return at.address }, "/a"},
 	} {
 		tt.env["PGRST_DB_URI"] = goodURL
 		setenv(t, tt.env)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,16 +24,13 @@ func newReadyCmd() *cobra.Command {
 			if errs := append(parseEnv(&cfg), newLoader(flags{}, nil).fill(&cfg)...); errs != nil {
 				return usageError{errs[0]}
 			}
-			host, port, err := net.SplitHostPort(cfg.Address())
-			if err != nil {
-				return err
+			at := (&settings{Server: cfg}).public()
+			// An address that stands for all of the machine reaches this machine.
+			dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, at.network, at.address)
 			}
-			if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-				host = "127.0.0.1"
-			}
-			url := "http://" + net.JoinHostPort(host, port) + "/readyz"
-			client := http.Client{Timeout: 3 * time.Second}
-			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, url, nil)
+			client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DialContext: dial}}
+			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, "http://localhost/readyz", nil)
 			if err != nil {
 				return err
 			}
@@ -42,7 +40,7 @@ func newReadyCmd() *cobra.Command {
 			}
 			defer resp.Body.Close()
 			if resp.StatusCode != http.StatusOK {
-				return fmt.Errorf("not ready: %s says %s", url, resp.Status)
+				return fmt.Errorf("not ready: %s says %s", at.address, resp.Status)
 			}
 			return nil
 		},

@@ -70,7 +70,7 @@ func writeFields(b *strings.Builder, t reflect.Type) {
 		if def != "" {
 			def = "`" + def + "`"
 		}
-		kind := strings.TrimPrefix(strings.NewReplacer("[]string", "list", "int64", "int").Replace(f.Type.String()), "time.")
+		kind := strings.TrimPrefix(strings.NewReplacer("[]string", "list", "*int64", "int", "int64", "int").Replace(f.Type.String()), "time.")
 		if f.Tag.Get("secret") == "true" {
 			kind = "secret"
 		}

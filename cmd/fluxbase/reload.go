@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -14,10 +15,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fluxbase/fluxbase/proxy"
+	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
 const (
-	// reloadDelay collects what a migration asks for with each of its statements.
+	// reloadDelay is the least distance of two reloads; a migration may ask for one
+	// with each of its statements.
 	reloadDelay = 100 * time.Millisecond
 	maxBackoff  = 32 * time.Second
 	// listenTimeout is for the way to the first notification.
@@ -31,7 +34,12 @@ type reloader struct {
 	log    *slog.Logger
 	front  *front
 	server *proxy.Server
-	set    *settings // those that hold
+	set    *settings               // those of the start: how the database is reached never changes
+	fail   context.CancelCauseFunc // ends the process
+
+	// listening tells whether there is a connection for notifications, behind
+	// whether what was asked for last has not been done yet.
+	listening, behind atomic.Bool
 
 	wake           chan struct{} // of size 1
 	mu             sync.Mutex
@@ -59,15 +67,13 @@ func (r *reloader) run(ctx context.Context) {
 			return
 		case <-r.wake:
 		}
-		if !pause(ctx, reloadDelay) {
-			return
-		}
 		r.mu.Lock()
 		schema, config := r.schema, r.config
 		r.schema, r.config = false, false
 		r.mu.Unlock()
 
 		err := r.reload(ctx, schema, config)
+		r.behind.Store(err != nil && !errors.As(err, new(usageError)))
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -75,7 +81,10 @@ func (r *reloader) run(ctx context.Context) {
 			backoff = time.Second
 			r.log.Info("reloaded", "schema", schema, "config", config)
 		case errors.As(err, new(usageError)):
-			r.log.Error("the new configuration is wrong; the old one holds", "error", err)
+			r.log.Log(ctx, levelCrit, "the new configuration is wrong; the old one holds", "error", err)
+		case !r.set.DropIn.AutomaticRecovery:
+			r.fail(lostError{err})
+			return
 		default:
 			r.log.Warn("can't reload; what was loaded goes on serving", "error", err, "again_in", backoff)
 			r.ask(schema, config)
@@ -84,12 +93,42 @@ func (r *reloader) run(ctx context.Context) {
 			}
 			backoff = min(2*backoff, maxBackoff)
 		}
+		if !pause(ctx, reloadDelay) {
+			return
+		}
 	}
+}
+
+// lostError ends a process that may not wait for its database.
+type lostError struct{ error }
+
+func (e lostError) Error() string {
+	return "the database can't be reached, and recovery is off: " + e.error.Error()
+}
+func (e lostError) Unwrap() error { return e.error }
+
+// connected tells whether the database is there. Where one listens, the connection
+// for it knows, also when all others are at work.
+func (r *reloader) connected(ctx context.Context) error {
+	switch {
+	case r.behind.Load():
+		return web.CatalogNotLoaded
+	case r.set.dropIn && r.set.DropIn.ChannelEnabled:
+		if !r.listening.Load() {
+			return web.DatabaseUnavailable
+		}
+		return nil
+	}
+	for _, db := range r.front.pools {
+		if err := db.Ping(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *reloader) reload(ctx context.Context, schema, config bool) error {
 	if config {
-		// The switches of this are not in the database: those of the start hold.
 		database, err := readInDatabase(ctx, r.front.pools[requestPool], r.set.DropIn)
 		if err != nil {
 			return err
@@ -102,10 +141,21 @@ func (r *reloader) reload(ctx context.Context, schema, config bool) error {
 			return err
 		}
 		r.server.SetLive(set.live())
-		r.set = set
 	}
-	if b := r.front.current.Load(); schema && b != nil {
-		return b.store.Reload(ctx)
+	b := r.front.current.Load()
+	switch {
+	case b == nil:
+		return nil
+	case !schema:
+		return b.store.Refresh(ctx) // roles have settings too
+	}
+	if err := b.store.Reload(ctx); err != nil {
+		return err
+	}
+	// What a session keeps is as old as its connection: the login's settings, and
+	// what it has read of the catalogs.
+	for _, db := range r.front.pools {
+		db.Reset()
 	}
 	return nil
 }
@@ -131,18 +181,24 @@ func catchSignals() (got chan os.Signal, stop func()) {
 	return got, func() { signal.Stop(got) }
 }
 
-// listen asks for what notifications on the channel say, until ctx ends.
-func (r *reloader) listen(ctx context.Context, url, channel string) {
+// listen asks for what notifications on the channel say, until ctx ends. Where the
+// channel is off it only watches whether the database is there.
+func (r *reloader) listen(ctx context.Context) {
 	backoff := time.Second
-	for {
-		heard, err := r.listenOnce(ctx, url, channel)
+	for again := false; ; again = true {
+		heard, err := r.listenOnce(ctx, again)
+		r.listening.Store(false)
 		if ctx.Err() != nil {
+			return
+		}
+		if !r.set.DropIn.AutomaticRecovery {
+			r.fail(lostError{err})
 			return
 		}
 		if heard {
 			backoff = time.Second
 		}
-		r.log.Warn("not listening for reloads", "channel", channel, "error", err, "again_in", backoff)
+		r.log.Warn("not listening for reloads", "channel", r.set.DropIn.Channel, "error", err, "again_in", backoff)
 		if !pause(ctx, backoff) {
 			return
 		}
@@ -151,14 +207,16 @@ func (r *reloader) listen(ctx context.Context, url, channel string) {
 }
 
 // listenOnce listens until the connection is lost; heard tells whether there was
-// one.
-func (r *reloader) listenOnce(ctx context.Context, url, channel string) (heard bool, err error) {
-	cfg, err := pgx.ParseConfig(url)
+// one, again whether there was one before.
+func (r *reloader) listenOnce(ctx context.Context, again bool) (heard bool, err error) {
+	cfg, err := pgx.ParseConfig(r.set.DB.DatabaseURL)
 	if err != nil {
 		return false, errors.New("the connection string does not parse") // it holds a password
 	}
 	cfg.ConnectTimeout = listenTimeout
-	cfg.RuntimeParams["application_name"] = "fluxbase listener"
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "fluxbase listener"
+	}
 	cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite // replicas can't listen
 	connecting, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
 	defer cancel()
@@ -167,12 +225,17 @@ func (r *reloader) listenOnce(ctx context.Context, url, channel string) (heard b
 		return false, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(connecting, "listen "+pgx.Identifier{channel}.Sanitize()); err != nil {
-		return false, err
+	if r.set.DropIn.ChannelEnabled {
+		channel := r.set.DropIn.Channel
+		// In capitals, as PostgREST's is looked for in pg_stat_activity.
+		if _, err := conn.Exec(connecting, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+			return false, err
+		}
+		r.listening.Store(true)
+		r.log.Info("listening for reloads", "channel", channel)
+		// What was said while nobody listened is lost. At the start that is little.
+		r.ask(again, true)
 	}
-	r.log.Info("listening for reloads", "channel", channel)
-	// What was said while nobody listened is lost.
-	r.ask(true, true)
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {

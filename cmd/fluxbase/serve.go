@@ -7,12 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,7 +69,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 	log, flush := newLogger(set.Main, logTo)
 	defer flush()
 
-	l, err := listen(ctx, set.Server.Address(), "FLUXBASE_SERVER_PORT")
+	l, err := set.public().listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,55 +95,72 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 
 	var background sync.WaitGroup
 	defer background.Wait()
-	stopping, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if err := checkDatabase(ctx, pools, log); err != nil {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	if err := checkDatabase(ctx, pools, set, log); err != nil {
 		return err
 	}
 
-	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Ready: map[string]func() error{}, Notes: map[string]func() string{}}
-	port := l.Addr().(*net.TCPAddr).Port
+	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Notes: map[string]func() string{}}
 	front := &front{
-		log: log, pools: pools, background: &background,
-		address:   net.JoinHostPort(set.Server.Host, strconv.Itoa(port)),
+		log: log, pools: pools, background: &background, address: address(set, l), dropIn: set.dropIn,
 		announced: func() bool { return false },
 	}
+	r := &reloader{flags: f, log: log, front: front, set: set, wake: make(chan struct{}, 1), fail: fail}
+	deps.Ready = append(deps.Ready, r.connected)
 	if set.Stream.DatabaseURL != "" {
-		if err := stream(stopping, set, port, front, &deps); err != nil {
+		if err := stream(ctx, set, l.Addr().String(), front, &deps); err != nil {
 			return err
 		}
 	}
 	if set.Main.on("rest") {
 		if complete {
-			if err := front.use(stopping, set); err != nil {
+			if err := front.use(ctx, set); err != nil {
 				return err
 			}
 		}
 		deps.Rest, deps.RestPrefix = front.Serve, set.Rest.Prefix
-		deps.Ready["catalog"] = front.Ready
+		deps.Ready = append(deps.Ready, front.Ready)
 	}
 	deps.Live = set.live()
-	server := proxy.New(set.Server, deps)
-	if err := serveMetrics(stopping, set.Server, front.metrics(reg), server, log, &background); err != nil {
-		return err
+	r.server = proxy.New(set.Server, deps)
+	if at, on := set.admin(); on {
+		admin := &admin{log: log, metrics: front.metrics(reg), ready: r.server.Ready, public: l.Addr()}
+		if err := admin.serve(ctx, at, set.Server, &background); err != nil {
+			return err
+		}
 	}
 	if set.dropIn {
 		got, stop := catchSignals()
 		defer stop()
-		r := &reloader{flags: f, log: log, front: front, server: server, set: set, wake: make(chan struct{}, 1)}
-		background.Go(func() { r.run(stopping) })
-		background.Go(func() { r.signals(stopping, got) })
-		if set.DropIn.ChannelEnabled {
-			background.Go(func() { r.listen(stopping, set.DB.DatabaseURL, set.DropIn.Channel) })
+		background.Go(func() { r.run(ctx) })
+		background.Go(func() { r.signals(ctx, got) })
+		if set.DropIn.ChannelEnabled || !set.DropIn.AutomaticRecovery {
+			background.Go(func() { r.listen(ctx) })
 		}
 		if !complete {
 			r.ask(false, true)
 		}
 	}
-	baseURL := "http://" + l.Addr().String()
-	log.Info("serving", "url", baseURL, "modules", set.Main.Modules, "version", version)
-	ready(baseURL)
-	return server.Serve(ctx, l)
+	url := baseURL(l.Addr())
+	log.Info("serving", "url", url, "modules", set.Main.Modules, "version", version)
+	ready(url)
+	if err := r.server.Serve(ctx, l); err != nil {
+		return err
+	}
+	if lost := new(lostError); errors.As(context.Cause(ctx), lost) {
+		return *lost
+	}
+	return nil
+}
+
+// address is where clients reach l, as far as we know.
+func address(set *settings, l net.Listener) string {
+	port := set.Server.Port
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok {
+		port = tcp.Port
+	}
+	return net.JoinHostPort(set.Server.Host, strconv.Itoa(port))
 }
 
 // withDatabase adds what the database holds of the configuration. Without it (it
@@ -159,24 +174,15 @@ func withDatabase(ctx context.Context, f flags, set *settings, log *slog.Logger)
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	database, err := readInDatabase(ctx, db, set.DropIn)
+	if err != nil && !set.DropIn.AutomaticRecovery {
+		return nil, false, lostError{err}
+	}
 	if err != nil {
 		log.Warn("answering 503 until the configuration can be read", "error", err)
 		return set, false, nil
 	}
 	set, err = loadSettings(f, database)
 	return set, true, err
-}
-
-// listen takes the address, or says who to blame and what to do.
-func listen(ctx context.Context, address, variable string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another process: stop it, or set %s", address, variable)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
-	}
-	return l, nil
 }
 
 // The names of the pools, in metrics and here.
@@ -214,7 +220,7 @@ func closePools(pools map[string]*pg.DB) {
 // checkDatabase ends the start when waiting can't help: a wrong password, a
 // database that doesn't exist or is too old. One that can't be reached may only
 // be slower to start than we are.
-func checkDatabase(ctx context.Context, pools map[string]*pg.DB, log *slog.Logger) error {
+func checkDatabase(ctx context.Context, pools map[string]*pg.DB, set *settings, log *slog.Logger) error {
 	var errs []error
 	for name, db := range pools {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -223,44 +229,15 @@ func checkDatabase(ctx context.Context, pools map[string]*pg.DB, log *slog.Logge
 		variable := map[string]string{requestPool: "FLUXBASE_DATABASE_URL", servicePool: "FLUXBASE_SERVICE_DATABASE_URL"}[name]
 		switch {
 		case err == nil:
+		case set.dropIn && set.DropIn.AutomaticRecovery && pg.IsMissing(err): // PostgREST waits until it is made
+			log.Warn("answering 503 until there is a database", "setting", variable, "error", err)
 		case errors.As(err, new(pg.SetupError)):
 			errs = append(errs, fmt.Errorf("%s: %w", variable, err))
+		case !set.DropIn.AutomaticRecovery:
+			errs = append(errs, lostError{err})
 		default:
 			log.Warn("the database can't be reached yet; answering 503 until it can", "setting", variable, "error", err)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// serveMetrics answers /metrics on a listener of its own until ctx ends, and, for
-// the probes of a PostgREST, /live and /ready.
-func serveMetrics(ctx context.Context, cfg proxy.Config, metrics http.Handler, server http.Handler, log *slog.Logger, background *sync.WaitGroup) error {
-	address, on := cfg.Metrics()
-	if !on {
-		return nil
-	}
-	l, err := listen(ctx, address, "FLUXBASE_SERVER_METRICS_ADDRESS")
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metrics)
-	for path, ours := range map[string]string{"GET /live": "/livez", "GET /ready": "/readyz"} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			r.URL.Path, r.URL.RawPath = ours, ""
-			server.ServeHTTP(w, r)
-		})
-	}
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: cfg.HeaderTimeout}
-	background.Go(func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("metrics stopped", "error", err)
-		}
-	})
-	background.Go(func() {
-		<-ctx.Done()
-		_ = srv.Close()
-	})
-	log.Info("metrics", "url", "http://"+l.Addr().String()+"/metrics")
-	return nil
 }

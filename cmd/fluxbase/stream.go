@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 
 	"github.com/fluxbase/fluxbase/proxy"
 	"github.com/fluxbase/fluxbase/proxy/changes"
@@ -22,9 +20,10 @@ const busConnections = 2
 // emitConnections is one for the batch that is on its way, and one in reserve.
 const emitConnections = 2
 
-// stream follows the changes of the database until ctx ends.
-func stream(ctx context.Context, set *settings, port int, f *front, deps *proxy.Deps) error {
-	source, err := replication.New(set.Stream, port, deps.Log, deps.Reg)
+// stream follows the changes of the database until ctx ends. address is where this
+// process listens, which tells it from the others of its host.
+func stream(ctx context.Context, set *settings, address string, f *front, deps *proxy.Deps) error {
+	source, err := replication.New(set.Stream, address, deps.Log, deps.Reg)
 	if err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func stream(ctx context.Context, set *settings, port int, f *front, deps *proxy.
 		deps.Realtime = hub.Serve
 	}
 	b := bus.New(bus.Deps{
-		Source: source, DB: db, Name: net.JoinHostPort(host, strconv.Itoa(port)),
+		Source: source, DB: db, Name: host + " " + address,
 		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: f.schemaChanged,
 		Handlers: handlers,
 	})

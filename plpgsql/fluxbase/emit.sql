@@ -12,6 +12,12 @@ declare
   v_body constant text := jsonb_build_object('xid', pg_current_xact_id()::text, 'data', emit.data);
   v_key fluxbase.message_keys;
 begin
+  -- Decoding sees only what is flushed, which without this would take until the next
+  -- round of the log's writer.
+  if current_setting('synchronous_commit') = 'off' then
+    perform set_config('synchronous_commit', 'local', true);
+  end if;
+
   select k.* into strict v_key
   from fluxbase.message_keys as k
   order by k.id desc

@@ -6,11 +6,6 @@ create or replace function fluxbase.mark()
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- Decoding sees only what is flushed, which without this would take until the next
-  -- round of the log's writer.
-  if current_setting('synchronous_commit') = 'off' then
-    perform set_config('synchronous_commit', 'local', true);
-  end if;
   return fluxbase.emit('mark', '{}');
 end;
 $$;

@@ -72,16 +72,23 @@ begin
   loop
     begin
       execute format('alter table only %s replica identity full', v_table);
+      raise notice 'table % has no usable primary key, so it got replica identity full', v_table
+        using hint = 'Without an identity, UPDATE and DELETE of a published table fail.';
     exception
       when others then
+        -- Any other command has locked the tables that it changes, so this is another
+        -- table, which was published while the trigger was off.
+        if tg_tag not like '% PUBLICATION' then
+          raise warning 'UPDATE and DELETE of % fail for want of an identity: %', v_table, sqlerrm
+            using hint = format('alter table %s replica identity full;', v_table);
+          continue;
+        end if;
         raise exception using
           errcode = 'object_not_in_prerequisite_state',
           message = format('published without an identity, %s could not be changed', v_table),
           detail = format('Giving it one failed: %s', sqlerrm),
           hint = format('First: alter table %s replica identity full;', v_table);
     end;
-    raise notice 'table % has no usable primary key, so it got replica identity full', v_table
-      using hint = 'Without an identity, UPDATE and DELETE of a published table fail.';
   end loop;
 end;
 $$;

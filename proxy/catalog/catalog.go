@@ -39,9 +39,12 @@ type Relation struct {
 	// Inherited tells a table with tables that inherit from it: its keys do not
 	// hold for their rows, which a query of it shows too.
 	Inherited bool
-	Columns   []*Column
+	// Plain tells a table into which a row is put as it is, or not at all with an
+	// error: neither a trigger nor a rule can leave it out.
+	Plain   bool
+	Columns []*Column
 	// PrimaryKey holds the key's columns in the order of the columns; of a view,
-	// those of its one base table, if it shows them all.
+	// the columns of each key of its tables that it shows whole.
 	PrimaryKey []string
 	// Links leads to the relations of the same schema that this one belongs
 	// together with, by their name; a computed one by its function's.
@@ -49,6 +52,8 @@ type Relation struct {
 
 	oid    uint32
 	byName map[string]*Column
+	// hidden tells that a junction which is not exposed links it to another.
+	hidden bool
 }
 
 // Column is a column of a relation.

@@ -29,6 +29,8 @@ select concat_ws(' ',
   (select count(*) || '.' || sum(x.xmin::text::bigint)
    from pg_rewrite as x where x.ev_class in (select r.oid from relation as r)),
   (select count(*) || '.' || sum(x.xmin::text::bigint)
+   from pg_trigger as x where x.tgrelid in (select r.oid from relation as r) and not x.tgisinternal),
+  (select count(*) || '.' || sum(x.xmin::text::bigint)
    from pg_proc as x where x.pronamespace in (select s.oid from searched as s)),
   (select count(*) || '.' || sum(x.xmin::text::bigint) from pg_enum as x),
   (select count(*) || '.' || sum(x.xmin::text::bigint) from pg_type as x where x.typtype = 'd'),

@@ -50,6 +50,10 @@ type Computed struct {
 	Single       bool
 }
 
+// Linked tells that the relation belongs together with others, whether they can be
+// embedded or only a junction that is not exposed leads there.
+func (r *Relation) Linked() bool { return len(r.Links) > 0 || r.hidden }
+
 // Self tells a link from a relation to itself.
 func (l *Link) Self() bool { return l.Origin == l.Target }
 

@@ -103,6 +103,7 @@ func (l *linker) link() {
 	for _, k := range all {
 		k.Origin.Links = append(k.Origin.Links, k)
 	}
+	l.hiddenJunctions()
 	for _, c := range l.w.Computed {
 		origin, target := l.byOID[c.Origin], l.byOID[c.Target]
 		if origin == nil || target == nil || origin.Schema != target.Schema {
@@ -119,13 +120,15 @@ func (l *linker) link() {
 	}
 }
 
+// primaryKey adds a key to those of the relations that show it: the rows of a
+// view of several tables need the keys of all.
 func (l *linker) primaryKey(k wireKey) {
 	for _, e := range l.shows[k.Relation] {
 		ways := e.columns(k.Columns)
-		if len(ways) == 0 || len(e.relation.PrimaryKey) > 0 && e.relation.oid != k.Relation {
+		if len(ways) == 0 {
 			continue
 		}
-		names := ways[0]
+		names := append(e.relation.PrimaryKey, ways[0]...)
 		slices.SortFunc(names, func(a, b string) int {
 			return int(e.relation.byName[a].Position) - int(e.relation.byName[b].Position)
 		})
@@ -241,6 +244,40 @@ func inKey(r *Relation, l *Link) bool {
 	return !slices.ContainsFunc(l.Pairs, func(p Pair) bool {
 		return !slices.Contains(r.PrimaryKey, p.Origin)
 	})
+}
+
+// hiddenJunctions marks the relations that only a table which is not exposed
+// would link.
+func (l *linker) hiddenJunctions() {
+	keys := map[uint32][]int16{}
+	for _, k := range l.w.Keys {
+		if k.Primary && l.byOID[k.Relation] == nil {
+			keys[k.Relation] = k.Columns
+		}
+	}
+	ends := map[uint32][][]*Relation{}
+	for _, fk := range l.w.Links {
+		if slices.ContainsFunc(fk.Columns, func(c int16) bool { return !slices.Contains(keys[fk.Origin], c) }) {
+			continue
+		}
+		var these []*Relation
+		for _, e := range l.shows[fk.Target] {
+			if len(e.columns(fk.TargetColumns)) > 0 {
+				these = append(these, e.relation)
+			}
+		}
+		for _, those := range ends[fk.Origin] {
+			hide(these, those)
+			hide(those, these)
+		}
+		ends[fk.Origin] = append(ends[fk.Origin], these)
+	}
+}
+
+func hide(ends, others []*Relation) {
+	for _, r := range ends {
+		r.hidden = r.hidden || slices.ContainsFunc(others, func(o *Relation) bool { return o.Schema == r.Schema })
+	}
 }
 
 // dropOverridden lets a computed link replace the detected ones of its name.

@@ -5,11 +5,13 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
 
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/query"
 )
 
 //go:embed load.sql
@@ -48,6 +50,18 @@ func Parse(document []byte) (*Catalog, error) {
 		return nil, fmt.Errorf("read the catalogue: %w", err)
 	}
 	return w.catalog(), nil
+}
+
+// complete tells which of the exposed schemas the database lacks: a mistyped name
+// must not look like an empty schema.
+func (c *Catalog) complete(cfg Config) error {
+	var missing []error
+	for _, name := range cfg.Schemas {
+		if c.Schema(name) == nil {
+			missing = append(missing, fmt.Errorf("the database has no schema %q, which is to be exposed", name))
+		}
+	}
+	return errors.Join(missing...)
 }
 
 // Document asks Postgres for what Parse reads: all of a catalogue as JSON.
@@ -136,6 +150,7 @@ type wireRelation struct {
 	Kind    string       `json:"k"`
 	Comment string       `json:"c"`
 	Heirs   bool         `json:"h"`
+	Plain   bool         `json:"pl"`
 	Events  int          `json:"u"`
 	Columns []wireColumn `json:"cols"`
 }
@@ -233,7 +248,7 @@ func (w *wire) catalog() *Catalog {
 		}
 	}
 	for _, k := range w.Casts {
-		c.formats[cast{k.From, k.To}] = quote(k.Schema) + "." + quote(k.Name)
+		c.formats[cast{k.From, k.To}] = query.Ident(k.Schema) + "." + query.Ident(k.Name)
 	}
 	for _, r := range w.Roles {
 		c.roles[r.Role] = settings(r.Config)
@@ -244,7 +259,7 @@ func (w *wire) catalog() *Catalog {
 
 func (w *wireRelation) relation() *Relation {
 	r := &Relation{
-		Schema: w.Schema, Name: w.Name, Kind: w.Kind[0], Comment: w.Comment, Inherited: w.Heirs,
+		Schema: w.Schema, Name: w.Name, Kind: w.Kind[0], Comment: w.Comment, Inherited: w.Heirs, Plain: w.Plain,
 		Insertable: w.Events&8 != 0, Updatable: w.Events&4 != 0, Deletable: w.Events&16 != 0,
 		Columns: make([]*Column, len(w.Columns)),
 		oid:     w.OID,
@@ -308,4 +323,3 @@ func settings(config []string) *Settings {
 }
 
 // quote makes a name of the database an identifier.
-func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -29,7 +29,11 @@ searched as (
   where n.nspname = any ($2::text[])
 ),
 relation as (
-  select c.oid, n.nspname, c.relname, c.relkind, c.relkind = 'r' and c.relhassubclass as inherited
+  select c.oid, n.nspname, c.relname, c.relkind, c.relkind = 'r' and c.relhassubclass as inherited,
+    -- No rule, and no trigger before insert: those could leave out a row.
+    c.relkind = 'r' and not c.relhasrules and not exists (
+      select from pg_trigger as g
+      where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 6 = 6) as plain
   from pg_class as c
   join exposed as n on n.oid = c.relnamespace
   where c.relkind in ('r', 'v', 'm', 'f', 'p')
@@ -143,6 +147,7 @@ select json_build_object(
       'k', r.relkind,
       'c', obj_description(r.oid, 'pg_class'),
       'h', r.inherited,
+      'pl', r.plain,
       -- 8 insert, 4 update, 16 delete; costly, so only where it is in doubt.
       'u', case
              -- It raises for a foreign table whose wrapper has no handler.
@@ -297,7 +302,7 @@ select json_build_object(
         and pg_has_role(r.oid, 'member')
         and (
           coalesce(g.context, 'user') = 'user'
-          or has_parameter_privilege(r.oid, split_part(v.cfg, '=', 1), 'set')
+          or has_parameter_privilege(split_part(v.cfg, '=', 1), 'set')
         )
       group by r.rolname
     ) as x

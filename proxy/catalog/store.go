@@ -29,6 +29,8 @@ const (
 	// freshEvery spaces the look-ups that names without an entry ask for, so
 	// that a client who guesses names costs next to nothing.
 	freshEvery = 100 * time.Millisecond
+	// patience is how long who asks for a name that may be new waits for a look.
+	patience = 2 * time.Second
 	// loadTimeout is for one look at the database.
 	loadTimeout = 30 * time.Second
 )
@@ -39,10 +41,12 @@ type Store struct {
 	db      Querier
 	cfg     Config
 	log     *slog.Logger
-	loads   *prometheus.CounterVec
-	seconds prometheus.Gauge
 	current atomic.Pointer[Catalog]
-	checks  sync.WaitGroup // under way, for Fresh
+	// For metrics; took is that of the last load, as time.Duration.
+	loaded, failed, took atomic.Int64
+	reported             atomic.Pointer[string] // the last error in the log
+
+	checks sync.WaitGroup // under way, for Fresh
 
 	announced func() bool
 	wake      chan struct{} // the schema has changed
@@ -62,17 +66,30 @@ func NewStore(db Querier, cfg Config, reg prometheus.Registerer, log *slog.Logge
 	s := &Store{
 		db: db, cfg: cfg, log: log,
 		announced: func() bool { return false }, wake: make(chan struct{}, 1),
-		loads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fluxbase_catalog_loads_total",
-			Help: "Times that the catalogue of the database was loaded, by outcome.",
-		}, []string{"status"}),
-		seconds: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "fluxbase_catalog_load_seconds",
-			Help: "How long the last load of the catalogue took.",
-		}),
 	}
-	reg.MustRegister(s.loads, s.seconds)
+	loads := func(status string, n *atomic.Int64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "fluxbase_catalog_loads_total",
+			Help:        "Times that the catalogue of the database was loaded, by outcome.",
+			ConstLabels: prometheus.Labels{"status": status},
+		}, func() float64 { return float64(n.Load()) })
+	}
+	reg.MustRegister(loads("ok", &s.loaded), loads("failed", &s.failed), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "fluxbase_catalog_load_seconds",
+		Help: "How long the last load of the catalogue took.",
+	}, func() float64 { return s.Stat().Took.Seconds() }))
 	return s
+}
+
+// Stat is how loading went so far.
+type Stat struct {
+	Loaded, Failed int64
+	Took           time.Duration // the last load that went well
+}
+
+// Stat tells how loading went so far.
+func (s *Store) Stat() Stat {
+	return Stat{Loaded: s.loaded.Load(), Failed: s.failed.Load(), Took: time.Duration(s.took.Load())}
 }
 
 // Ready says whether there is a catalogue to serve with.
@@ -105,8 +122,8 @@ func (s *Store) Run(ctx context.Context) {
 	for {
 		began := time.Now()
 		err := s.Refresh(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn("the catalogue is not fresh", "error", err)
+		if ctx.Err() == nil {
+			s.report(err)
 		}
 		// As long as that took, so that changes in a row leave the database half its time.
 		if !sleep(ctx, min(time.Since(began), checkEvery)) || !s.wait(ctx, began, err != nil) {
@@ -178,12 +195,15 @@ func (s *Store) Refresh(ctx context.Context) error {
 	}
 	began := time.Now()
 	c, err := Load(ctx, s.db, s.cfg)
+	if err == nil && s.Current() == nil {
+		err = c.complete(s.cfg)
+	}
 	if err != nil {
-		s.loads.WithLabelValues("failed").Inc()
+		s.failed.Add(1)
 		return err
 	}
-	s.loads.WithLabelValues("ok").Inc()
-	s.seconds.Set(time.Since(began).Seconds())
+	s.loaded.Add(1)
+	s.took.Store(int64(time.Since(began)))
 	s.current.Store(c)
 	s.fingerprint = print
 	return nil
@@ -203,10 +223,14 @@ func (s *Store) readFingerprint(ctx context.Context) (string, error) {
 // Fresh gives a catalogue that was checked after the call began: for a name that
 // the current one does not hold, before anyone is told that it does not exist.
 // Calls share one check, and checks keep a distance, for which a call waits.
-// When the database can't be asked, it gives what stands.
+// When the database can't be asked, or has no connection free for patience, it
+// gives what stands.
 func (s *Store) Fresh(ctx context.Context) *Catalog {
+	late := time.NewTimer(patience)
+	defer late.Stop()
 	select {
 	case <-s.join():
+	case <-late.C:
 	case <-ctx.Done():
 	}
 	return s.Current()
@@ -243,7 +267,21 @@ func (s *Store) check(done chan struct{}) {
 	s.joining.Lock()
 	s.next = nil
 	s.joining.Unlock()
-	if err := s.Refresh(context.Background()); err != nil {
+	s.report(s.Refresh(context.Background()))
+}
+
+// report logs how a check went, if the one before went otherwise: checks come
+// every second.
+func (s *Store) report(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	switch was := s.reported.Swap(&text); {
+	case was != nil && *was == text, was == nil && err == nil:
+	case err != nil:
 		s.log.Warn("the catalogue is not fresh", "error", err)
+	default:
+		s.log.Info("the catalogue is fresh again")
 	}
 }

@@ -37,6 +37,11 @@ type Event struct {
 }
 
 // Transaction is what one commit changed.
+//
+// A commit is in the log a moment before other sessions see it, and with
+// synchronous standbys a long moment. Whoever reads the database on hearing of a
+// transaction must read until XID is visible to the snapshot
+// (pg_visible_in_snapshot), or may find the state before it.
 type Transaction struct {
 	// Epoch is the history in which the places below hold.
 	Epoch Epoch

@@ -22,7 +22,6 @@ type batch struct {
 	s         *session
 	p         *pgconn.Pipeline
 	followers []*waiter
-	shared    bool
 	step      int   // next of s.steps to be read
 	lost      error // the connection broke: no answer comes any more
 }
@@ -34,9 +33,10 @@ const quick = 10 * time.Millisecond
 
 // lead sends tx, and behind it what waits and fits.
 func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
-	b := &batch{db: db, conn: conn, s: conn.Conn().PgConn().CustomData()[sessionKey].(*session)}
+	b := &batch{db: db, conn: conn, s: sessionOf(conn.Conn())}
 	// Whose turn it is watches its own context.
 	b.p = b.s.conn.StartPipeline(context.Background())
+	b.s.canceller.used = false
 	share := b.s.quick(tx)
 	b.s.sendTx(b.p, tx)
 	if share {
@@ -44,7 +44,6 @@ func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
 		for _, w := range b.followers {
 			b.s.sendTx(b.p, w.tx)
 		}
-		b.shared = len(b.followers) > 0
 		db.shared.Add(int64(len(b.followers)))
 	}
 	// A failed flush closes the pipeline; the first to read finds its error.
@@ -91,8 +90,9 @@ func (b *batch) mayRepeat(ctx context.Context, tx *Tx, err error) bool {
 		return true
 	}
 	// The server went away before or while it read, or the cancellation of a
-	// neighbour came late and met this one.
-	return tx.Mode == ReadOnly && (pgErr.Code == adminShutdown || b.shared && pgErr.Code == queryCanceled)
+	// neighbour came late and met this one; a statement_timeout of its own has the
+	// same code.
+	return tx.Mode == ReadOnly && (pgErr.Code == adminShutdown || b.s.canceller.used && pgErr.Code == queryCanceled)
 }
 
 // read takes the answers up to and with the next Sync, and returns the first
@@ -110,6 +110,9 @@ func (b *batch) read(lines bool) (res *Result, err error) {
 		}
 		r, stepErr := b.readStep(st, lines)
 		if r != nil {
+			if res != nil {
+				r.RowsAffected = res.RowsAffected
+			}
 			res = r
 		}
 		switch {
@@ -149,6 +152,9 @@ func (b *batch) readStep(st *step, lines bool) (*Result, error) {
 		st.stmt.desc = desc
 	case stepDropped:
 		_, err = got.(*pgconn.ResultReader).Close()
+	case stepCounted:
+		tag, err := got.(*pgconn.ResultReader).Close()
+		return &Result{RowsAffected: tag.RowsAffected()}, err
 	case stepMain:
 		r := new(Result)
 		if err = r.read(got.(*pgconn.ResultReader), lines); err != nil {

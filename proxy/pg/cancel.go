@@ -18,13 +18,14 @@ const cancelPatience = 5 * time.Second
 type canceller struct {
 	conn *pgconn.PgConn
 	done chan struct{}
+	used bool // since the batch under way began
 }
 
 // HandleCancel is called when the request's context ends.
 func (c *canceller) HandleCancel(context.Context) {
 	deadline := time.Now().Add(cancelPatience)
 	_ = c.conn.Conn().SetDeadline(deadline) // a closed connection says so when it is read
-	c.done = make(chan struct{})
+	c.done, c.used = make(chan struct{}), true
 	go func() {
 		defer close(c.done)
 		ctx, cancel := context.WithDeadline(context.Background(), deadline)

@@ -3,6 +3,7 @@ package pg
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,7 +21,7 @@ type Config struct {
 	MaxLifetime           time.Duration `envconfig:"FLUXBASE_DATABASE_MAX_LIFETIME" default:"30m" pgrst:"db-pool-max-lifetime" desc:"After this long a connection is replaced, so that backends don't grow and fail-overs are noticed."`
 	MaxIdleTime           time.Duration `envconfig:"FLUXBASE_DATABASE_MAX_IDLE_TIME" default:"30s" pgrst:"db-pool-max-idletime,db-pool-timeout" desc:"Idle connections beyond the minimum are closed after this long."`
 	PreparedStatements    bool          `envconfig:"FLUXBASE_DATABASE_PREPARED_STATEMENTS" default:"true" pgrst:"db-prepared-statements" desc:"Name statements and use them again. Set to false behind PgBouncer in transaction mode before 1.21."`
-	StatementCache        int           `envconfig:"FLUXBASE_DATABASE_STATEMENT_CACHE" default:"500" desc:"Prepared statements kept on each connection; bounds the memory of a backend, which holds a plan for each."`
+	StatementCache        int           `envconfig:"FLUXBASE_DATABASE_STATEMENT_CACHE" default:"500" desc:"Prepared statements kept on each connection; bounds the memory of a backend, which holds a plan for each. Their texts take at most 1 MiB."`
 }
 
 // Check applies the defaults to zero or negative numbers and reports what is
@@ -35,6 +36,7 @@ func (c *Config) Check() error {
 	c.MaxIdleTime = orDefault(c.MaxIdleTime, 30*time.Second)
 	c.StatementCache = orDefault(c.StatementCache, 500)
 
+	c.DatabaseURL = strings.TrimSpace(c.DatabaseURL) // it may come from a file
 	var errs []error
 	if c.DatabaseURL == "" {
 		errs = append(errs, errors.New("FLUXBASE_DATABASE_URL is not set: give the URL of the login that requests run as, postgres://authenticator:PASSWORD@HOST/DATABASE (fluxbase migrate up makes the login)"))

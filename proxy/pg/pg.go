@@ -20,6 +20,7 @@ type DB struct {
 	acquire time.Duration
 
 	gaveUp, shared atomic.Int64
+	statements     statementStats
 }
 
 // Open makes a DB for the login of url with at least lo and at most hi
@@ -47,17 +48,23 @@ func Open(ctx context.Context, cfg Config, url string, hi, lo int) (*DB, error) 
 	if !cfg.PreparedStatements {
 		statements = 0
 	}
+	db := &DB{queue: newQueue(hi), acquire: cfg.AcquireTimeout}
 	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		conn.PgConn().CustomData()[sessionKey] = newSession(conn.PgConn(), statements)
+		conn.PgConn().CustomData()[sessionKey] = newSession(conn.PgConn(), statements, &db.statements)
 		return nil
 	}
+	pc.BeforeClose = func(conn *pgx.Conn) { sessionOf(conn).forget() }
 
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
-	if err != nil {
+	if db.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
 		return nil, fmt.Errorf("open the pool: %w", redact(err))
 	}
-	return &DB{pool: pool, queue: newQueue(hi), acquire: cfg.AcquireTimeout}, nil
+	return db, nil
 }
+
+// Reset makes all that comes run on new connections, which know the settings of
+// the login and what else a session reads when it begins. Transactions under way
+// go on.
+func (db *DB) Reset() { db.pool.Reset() }
 
 // Close waits for the transactions under way and closes all connections.
 func (db *DB) Close() { db.pool.Close() }
@@ -70,7 +77,12 @@ type Stat struct {
 	// GaveUp counts the transactions that got no connection in time, Shared those
 	// that went along with another's.
 	GaveUp, Shared int64
+	Statements     StatementStat
 }
+
+// StatementStat is how the prepared statements are used, on all connections
+// together. Bytes are those of their texts.
+type StatementStat struct{ Hits, Misses, Evictions, Entries, Bytes int64 }
 
 // Stat tells how the pool is used now.
 func (db *DB) Stat() Stat {
@@ -78,6 +90,10 @@ func (db *DB) Stat() Stat {
 	return Stat{
 		Acquired: st.AcquiredConns(), Idle: st.IdleConns(), Max: st.MaxConns(),
 		Waiting: db.queue.length(), GaveUp: db.gaveUp.Load(), Shared: db.shared.Load(),
+		Statements: StatementStat{
+			Hits: db.statements.hits.Load(), Misses: db.statements.misses.Load(), Evictions: db.statements.evictions.Load(),
+			Entries: db.statements.entries.Load(), Bytes: db.statements.bytes.Load(),
+		},
 	}
 }
 

@@ -24,16 +24,21 @@ func (tx *Tx) named() bool { return tx.Check != nil || tx.Rollback || tx.Isolati
 // sendTx adds tx to the pipeline, up to its Sync.
 func (s *session) sendTx(p *pgconn.Pipeline, tx *Tx) {
 	if tx.named() {
-		s.send(p, stmtKey{sql: begin(tx.Isolation)}, nil, stepDropped)
+		s.send(p, stmtKey{sql: begin(tx.Isolation)}, nil, nil, stepDropped)
 	}
 	s.sendSettings(p, tx)
 	for i := range tx.Before {
-		s.send(p, tx.key(&tx.Before[i]), tx.Before[i].Args, stepDropped)
+		s.send(p, tx.key(&tx.Before[i]), tx.Before[i].Args, nil, stepDropped)
 	}
-	s.send(p, tx.key(&tx.Main), tx.Main.Args, stepMain)
+	if tx.After.SQL == "" {
+		s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, stepMain)
+	} else {
+		s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, stepCounted)
+		s.send(p, tx.key(&tx.After), tx.After.Args, nil, stepMain)
+	}
 	if tx.named() && tx.Check == nil {
 		for _, end := range ends(tx.Rollback) {
-			s.send(p, stmtKey{sql: end}, nil, stepDropped)
+			s.send(p, stmtKey{sql: end}, nil, nil, stepDropped)
 		}
 	}
 	p.SendPipelineSync()
@@ -102,26 +107,38 @@ func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 	if role == "" {
 		role = "none"
 	}
+	more := len(tx.Settings)
+	first := role
+	if more > 0 {
+		first = "none" // the login may set what the role may not: the role comes last
+	}
 	s.settings = [...][]byte{
-		bytesOf(readOnly), bytesOf(tx.SearchPath), bytesOf(role), bytesOf(tx.Claims), bytesOf(tx.Method),
+		bytesOf(readOnly), bytesOf(tx.SearchPath), bytesOf(first), bytesOf(tx.Claims), bytesOf(tx.Method),
 		bytesOf(tx.Path), bytesOf(tx.Headers), bytesOf(tx.Cookies), bytesOf(tx.RequestID),
 	}
-	s.send(p, stmtKey{sql: become}, s.settings[:], stepDropped)
-	if len(tx.Settings) == 0 {
+	s.send(p, stmtKey{sql: become}, s.settings[:], nil, stepDropped)
+	if more == 0 {
 		return
 	}
-	var b strings.Builder
-	more := make([][]byte, 0, 2*len(tx.Settings))
-	for i, st := range tx.Settings {
-		if i == 0 {
-			b.WriteString("select ")
-		} else {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "set_config($%d, $%d, true)", 2*i+1, 2*i+2)
-		more = append(more, bytesOf(st.Name), bytesOf(st.Value))
+	args := make([][]byte, 0, 2*more+1)
+	for _, st := range tx.Settings {
+		args = append(args, bytesOf(st.Name), bytesOf(st.Value))
 	}
-	s.send(p, stmtKey{sql: b.String()}, more, stepDropped)
+	s.send(p, s.setMore(more), append(args, bytesOf(role)), nil, stepDropped)
+}
+
+// setMore is the statement that sets n further parameters, and then the role.
+func (s *session) setMore(n int) stmtKey {
+	for i := len(s.more); i <= n; i++ {
+		var b strings.Builder
+		b.WriteString("select ")
+		for j := range i {
+			fmt.Fprintf(&b, "set_config($%d, $%d, true), ", 2*j+1, 2*j+2)
+		}
+		fmt.Fprintf(&b, "set_config('role', $%d, true)", 2*i+1)
+		s.more = append(s.more, b.String())
+	}
+	return stmtKey{sql: s.more[n]}
 }
 
 // rollback frees the connection from a transaction that failed under way. The

@@ -3,8 +3,10 @@ package pg
 import (
 	"container/list"
 	"strconv"
+	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 )
@@ -15,12 +17,17 @@ type session struct {
 	max   int // 0: never name a statement
 	named map[stmtKey]*list.Element
 	lru   *list.List // of *stmt, most recent first
+	bytes int        // of the statements' text
 	next  uint64
+	// stats counts for all connections of the pool.
+	stats *statementStats
 	// watcher cancels what runs when the context of whose turn it is ends.
-	watcher *ctxwatch.ContextWatcher
+	watcher   *ctxwatch.ContextWatcher
+	canceller *canceller
 	// Of the pipeline under way; kept to save the allocations.
 	steps    []step
 	settings [9][]byte
+	more     []string // by number of settings, the text of setMore
 }
 
 // stmtKey tells prepared statements apart. Under row level security a plan
@@ -50,56 +57,92 @@ const (
 	stepPrepared stepKind = iota // ParseComplete and description of stmt
 	stepClosed                   // CloseComplete of an evicted statement
 	stepDropped                  // rows that nobody reads
+	stepCounted                  // rows that are only counted
 	stepMain                     // the rows of the answer
 	stepSync                     // ReadyForQuery
 )
 
 const sessionKey = "fluxbase"
 
-func newSession(conn *pgconn.PgConn, max int) *session {
-	s := &session{conn: conn, max: max, watcher: ctxwatch.NewContextWatcher(&canceller{conn: conn})}
-	s.forget()
+const (
+	// maxStatement is the longest text that is worth a name: a longer one costs
+	// Postgres as much to hold as to parse.
+	maxStatement = 64 << 10
+	// maxStatementBytes bounds the texts of a connection's statements; a backend
+	// takes some ten times as much for their plans.
+	maxStatementBytes = 1 << 20
+)
+
+// statementStats is how the prepared statements of a pool are used.
+type statementStats struct{ hits, misses, evictions, entries, bytes atomic.Int64 }
+
+func newSession(conn *pgconn.PgConn, max int, stats *statementStats) *session {
+	s := &session{
+		conn: conn, max: max, stats: stats, named: map[stmtKey]*list.Element{}, lru: list.New(),
+		canceller: &canceller{conn: conn},
+	}
+	s.watcher = ctxwatch.NewContextWatcher(s.canceller)
 	return s
 }
+
+func sessionOf(conn *pgx.Conn) *session { return conn.PgConn().CustomData()[sessionKey].(*session) }
 
 // forget drops all that is known of prepared statements. Names go on counting,
 // so that a statement which the server still has is never overwritten.
 func (s *session) forget() {
-	s.named = make(map[stmtKey]*list.Element)
-	s.lru = list.New()
+	for s.lru.Len() > 0 {
+		s.drop(s.lru.Back())
+	}
+}
+
+func (s *session) keep(st *stmt) {
+	s.named[st.key] = s.lru.PushFront(st)
+	s.bytes += len(st.key.sql)
+	s.stats.entries.Add(1)
+	s.stats.bytes.Add(int64(len(st.key.sql)))
+}
+
+func (s *session) drop(e *list.Element) *stmt {
+	st := s.lru.Remove(e).(*stmt)
+	delete(s.named, st.key)
+	s.bytes -= len(st.key.sql)
+	s.stats.entries.Add(-1)
+	s.stats.bytes.Add(-int64(len(st.key.sql)))
+	return st
 }
 
 // send adds one statement to the pipeline: by name when it was prepared here
 // before, else with a Parse that the same round trip carries.
-func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, kind stepKind) {
-	if s.max == 0 {
-		p.SendQueryParams(key.sql, args, nil, nil, nil)
+func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, formats []int16, kind stepKind) {
+	if s.max == 0 || len(key.sql) > maxStatement {
+		p.SendQueryParams(key.sql, args, nil, nil, formats)
 		s.steps = append(s.steps, step{kind: kind})
 		return
 	}
 	if e, ok := s.named[key]; ok {
+		s.stats.hits.Add(1)
 		s.lru.MoveToFront(e)
 		st := e.Value.(*stmt)
 		if st.desc != nil {
-			p.SendQueryStatement(st.desc, args, nil, nil)
+			p.SendQueryStatement(st.desc, args, nil, formats)
 		} else { // twice in one pipeline
-			p.SendQueryPrepared(st.name, args, nil, nil)
+			p.SendQueryPrepared(st.name, args, nil, formats)
 		}
 		s.steps = append(s.steps, step{kind: kind})
 		return
 	}
 
-	if s.lru.Len() >= s.max {
-		old := s.lru.Remove(s.lru.Back()).(*stmt)
-		delete(s.named, old.key)
-		p.SendDeallocate(old.name)
+	s.stats.misses.Add(1)
+	for s.lru.Len() >= s.max || s.bytes+len(key.sql) > maxStatementBytes {
+		p.SendDeallocate(s.drop(s.lru.Back()).name)
+		s.stats.evictions.Add(1)
 		s.steps = append(s.steps, step{kind: stepClosed})
 	}
 	s.next++
 	st := &stmt{key: key, name: "fx" + strconv.FormatUint(s.next, 36)}
-	s.named[key] = s.lru.PushFront(st)
+	s.keep(st)
 	p.SendPrepare(st.name, key.sql, nil)
-	p.SendQueryPrepared(st.name, args, nil, nil)
+	p.SendQueryPrepared(st.name, args, nil, formats)
 	s.steps = append(s.steps, step{kind: stepPrepared, stmt: st}, step{kind: kind})
 }
 
@@ -111,8 +154,7 @@ func (s *session) settle() {
 			continue
 		}
 		if e, ok := s.named[st.stmt.key]; ok && e.Value.(*stmt) == st.stmt {
-			s.lru.Remove(e)
-			delete(s.named, st.stmt.key)
+			s.drop(e)
 		}
 	}
 	clear(s.steps)
@@ -140,14 +182,21 @@ func (s *session) took(tx *Tx, d time.Duration) {
 // All of them give columns, because after an error pgconn confuses the
 // descriptions of those that it skips.
 func (s *session) quick(tx *Tx) bool {
-	if tx.Mode != ReadOnly || tx.named() || len(tx.Settings) > 0 || len(tx.Before) > 0 {
+	if tx.Mode != ReadOnly || tx.named() || len(tx.Before) > 0 || tx.After.SQL != "" {
 		return false
 	}
 	e, ok := s.named[tx.key(&tx.Main)]
 	if !ok {
 		return false
 	}
+	if _, ok := s.named[stmtKey{sql: become}]; !ok {
+		return false
+	}
+	if n := len(tx.Settings); n > 0 {
+		if _, ok := s.named[s.setMore(n)]; !ok {
+			return false
+		}
+	}
 	st := e.Value.(*stmt)
-	_, settled := s.named[stmtKey{sql: become}]
-	return settled && st.took > 0 && st.took < quick && st.desc != nil && len(st.desc.Fields) > 0
+	return st.took > 0 && st.took < quick && st.desc != nil && len(st.desc.Fields) > 0
 }

@@ -19,6 +19,9 @@ type Statement struct {
 	// Args holds one value for each parameter; nil is NULL. Postgres infers the
 	// types, as it does for a literal in quotes.
 	Args [][]byte
+	// Formats are those of the result's columns, as in a Bind message: 0 is text,
+	// 1 binary; nil is text for all.
+	Formats []int16
 	// Version is the catalogue's version under which SQL was planned. A prepared
 	// statement of another version is never used again, because the types that
 	// Postgres inferred for its parameters may be out of date.
@@ -58,6 +61,9 @@ type Tx struct {
 	Before []Statement
 	// Main is the statement whose first row is the answer.
 	Main Statement
+	// After, if it has SQL, runs behind Main, and its first row is the answer;
+	// of Main only the number of rows is kept.
+	After Statement
 	// Rollback undoes everything in the end (Prefer: tx=rollback); deferred
 	// constraints are checked first, so that their errors still surface.
 	Rollback bool
@@ -69,12 +75,12 @@ type Tx struct {
 	Check func(*Result) error
 }
 
-// Result is the first row of a Tx's main statement.
+// Result is the first row of a Tx's answering statement.
 type Result struct {
 	// Values are the columns in text format; nil is NULL. They are valid until
 	// Free is called. Values is nil when there was no row.
 	Values [][]byte
-	// RowsAffected is the count in the command tag.
+	// RowsAffected is the count in the command tag of Main.
 	RowsAffected int64
 
 	buf *[]byte

@@ -120,3 +120,31 @@ func FuzzOrder(f *testing.F) {
 		}
 	})
 }
+
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{
+		`{"select": "a", "where": {"a": 1, "b->c": {"in": [1, "x"]}}, "order": "a.desc", "limit": 1, "embeds": {"r": {"offset": 2}}}`,
+		`{"where": {"or": [{"a": {"not": {"cs": {"k": 1}}}}, {"not": {"b": {"fts(x)": "y"}, "c": null}}]}}`, `{"where": {"a": {"eq(any)": [`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		query, values, err := ParseJSON(text, 0)
+		checkError(t, err)
+		if err != nil {
+			return
+		}
+		q := new(SQL)
+		var where func(*Query)
+		where = func(query *Query) {
+			q.Where("t", query.Where, nil)
+			for i := range query.Embeds {
+				where(&query.Embeds[i].Query)
+			}
+		}
+		where(query)
+		if !wellQuoted(q.String()) || len(q.Params) != len(values) {
+			t.Errorf("%s makes %s with %d values", text, q.String(), len(values))
+		}
+	})
+}

@@ -30,7 +30,7 @@ func (p *parser) jsonIndex() (string, bool) {
 	if p.i < len(p.s) && p.s[p.i] == '-' {
 		n++
 	} else {
-		p.miss("", p.i)
+		p.miss(`"-"`, p.i)
 	}
 	sign := n
 	for p.i+n < len(p.s) && p.s[p.i+n] >= '0' && p.s[p.i+n] <= '9' {

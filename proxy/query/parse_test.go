@@ -172,6 +172,7 @@ func TestErrorsPointAtThePlace(t *testing.T) {
 		{expr, "is.x", "column 4", `unexpected "x" expecting isVal: (null, not_null, true, false, unknown)`},
 		{expr, "in.1", "column 4", `unexpected "1" expecting "("`},
 		{sel, "id,clients(name[])", "column 16", `unexpected '[' expecting letter, digit, "-", "->>", "->", "::", ".", ")", "," or end of input`},
+		{sel, "data->(a", "column 7", `unexpected "(" expecting "-", digit or any non reserved character different from: .,>()`},
 		{sel, "data->>-78xy", "column 11", `unexpected 'x' expecting digit, "->", "::", ".", "," or end of input`},
 		{sel, "name!hint", "column 5", `unexpected '!' expecting letter, digit, "-", "->>", "->", "::", ".", ")", "," or end of input`},
 		{sel, "*!hint", "column 2", `unexpected '!' expecting ")", "," or end of input`},

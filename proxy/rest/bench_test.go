@@ -17,7 +17,7 @@ func BenchmarkHit(b *testing.B) {
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			cfg, c := testConfig(b, nil), storedCatalog(b)
-			plans := newPlanCache(100, prometheus.NewRegistry())
+			plans := newPlanCache(100, maxPlanBytes, prometheus.NewRegistry())
 			hr := newHTTP("GET", bm.path, "", "Accept: application/json")
 			r := new(request)
 			hit := func() *plan {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
@@ -53,7 +54,7 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 	}
 	p.explain(pl)
 	pl.sql, pl.params = q.String(), q.Params
-	p.explained(pl)
+	p.complete(pl)
 	return pl, nil
 }
 
@@ -62,7 +63,7 @@ func (p *planner) csv() bool { return p.media == mediaCSV && p.r.method != "HEAD
 // answer writes the columns that every statement gives: body, number of rows,
 // and what functions said of headers and status.
 func (p *planner) answer(q *query.SQL, pl *plan, count string) {
-	p.planColumns(q)
+	p.planColumns(q, count)
 	if p.r.method == "HEAD" {
 		q.Add("''")
 	} else {
@@ -72,12 +73,12 @@ func (p *planner) answer(q *query.SQL, pl *plan, count string) {
 }
 
 // rowsAs aggregates the rows called rowName into a body.
-func rowsAs(m media) string {
-	switch m {
+func (p *planner) rowsAs() string {
+	switch p.media {
 	case mediaSingle:
-		return "coalesce(json_agg(" + rowName + ")->0, 'null')"
+		return "coalesce(" + p.first(rowName) + ", 'null')"
 	case mediaSingleStripped:
-		return "coalesce(json_strip_nulls(json_agg(" + rowName + ")->0), 'null')"
+		return "coalesce(json_strip_nulls(" + p.first(rowName) + "), 'null')"
 	case mediaArrayStripped:
 		return "coalesce(json_strip_nulls(json_agg(" + rowName + ")), '[]')"
 	case mediaGeoJSON:
@@ -90,6 +91,15 @@ func rowsAs(m media) string {
 			` || E'\n' || coalesce(string_agg(substring(` + line + ", 2, length(" + line + `) - 2), E'\n'), '')`
 	}
 	return "coalesce(json_agg(" + rowName + "), '[]')"
+}
+
+// first is the first of the values as JSON. What PostgREST writes, and shows in a
+// plan, is the same but for a parser that goes over the value again.
+func (p *planner) first(value string) string {
+	if p.format != nil {
+		return "json_agg(" + value + ")->0"
+	}
+	return "(array_agg(to_json(" + value + ")))[1]"
 }
 
 // total adds the number of all rows, if it was asked for: the page's own number
@@ -105,8 +115,8 @@ func (p *planner) total(q *query.SQL, pl *plan, page string, count func(*query.S
 	}
 	q.Add(", (select count(*) from (")
 	count(q)
-	if p.r.prefs.count == countEstimated && p.cfg.MaxRows > 0 && !p.r.rpc {
-		q.Add(" limit ", strconv.FormatInt(p.cfg.MaxRows+1, 10))
+	if p.r.prefs.count == countEstimated && p.cfg.MaxRows != nil && !p.r.rpc {
+		q.Add(" limit ", strconv.FormatInt(*p.cfg.MaxRows+1, 10))
 	}
 	q.Add(") as _fx_count)")
 }
@@ -246,11 +256,28 @@ func (p *planner) node(q *query.SQL, n *node) {
 	}
 	q.Order(n.alias, n.order, func(outer string) string { return outer })
 	if n.limit != nil {
-		q.Add(" limit ").Param(*n.limit)
+		q.Add(" limit ")
+		if rows, ok := p.constLimit(*n.limit); ok {
+			q.Add(rows)
+		} else {
+			q.Param(*n.limit)
+		}
 	}
 	if n.offset != nil {
 		q.Add(" offset ").Param(*n.offset)
 	}
+}
+
+// constLimit is a limit that stands in the statement itself.
+func (p *planner) constLimit(param int) (rows string, ok bool) {
+	switch param {
+	case limitParam:
+		return strconv.FormatInt(p.r.rows.limit, 10), p.r.rows.limit <= maxConstLimit
+	case maxRowsParam:
+		return strconv.FormatInt(*p.cfg.MaxRows, 10), true
+	}
+	rows = p.r.values[param]
+	return rows, isConstLimit(rows)
 }
 
 func (n *node) byOuter(outer string) *node {
@@ -295,8 +322,9 @@ func (p *planner) list(q *query.SQL, n *node) (group []int) {
 		case !k.empty():
 			next()
 			p.embedValue(q, k)
-			if grouping {
-				q.Add("::jsonb") // json can't be grouped by
+			// json can't be grouped by; where embeds become text, clients expect jsonb's.
+			if grouping || n.grouped && n.hoists() || p.handler != nil || p.csv() {
+				q.Add("::jsonb")
 			}
 			q.Add(" as ").Ident(k.label)
 			add(query.NoAggregate)
@@ -321,12 +349,24 @@ func (n *node) empty() bool {
 	return true
 }
 
-// lateral tells embeds that must be joined. The others are subqueries of the
-// select list, which Postgres leaves out for rows that a limit cuts off. One row
-// is sure only for a table's key; a view may repeat it, and so may heirs.
+// lateral tells embeds that are joined. The others are subqueries of the select
+// list: Postgres leaves them out for rows that a limit cuts off, but runs them
+// row by row, where a join of one row is planned for all.
 func (n *node) lateral() bool {
-	return n.inner || n.joined || n.spread ||
-		n.link.ToOne() && (n.link.Function != nil || n.link.Target.IsView() || n.link.Target.Inherited) && !n.empty()
+	return n.inner || n.joined || n.spread || !n.empty() && (n.repeats() || n.link.ToOne() && !n.cut)
+}
+
+// repeats tells a to-one embed that may have more than one row after all. One is
+// sure only for a table's key; a view may repeat it, and so may heirs, functions
+// and what is joined within.
+func (n *node) repeats() bool {
+	if !n.link.ToOne() {
+		return false
+	}
+	return n.link.Function != nil || n.link.Target.IsView() || n.link.Target.Inherited ||
+		slices.ContainsFunc(n.kids, func(k *node) bool {
+			return k.repeats() && (k.inner || k.joined || k.spread || !k.empty())
+		})
 }
 
 func (p *planner) embedValue(q *query.SQL, k *node) {

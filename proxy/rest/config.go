@@ -15,7 +15,7 @@ type Config struct {
 	Prefix            string   `envconfig:"FLUXBASE_REST_PREFIX" default:"/rest/v1" pgrst:"-" dropin:"/" desc:"Path below which tables and functions are. / takes PostgREST's own place."`
 	Schemas           []string `envconfig:"FLUXBASE_REST_DB_SCHEMAS" default:"public" pgrst:"db-schemas,db-schema" desc:"Schemas that are exposed, comma separated; the first is the default, others are chosen by Accept-Profile and Content-Profile."`
 	ExtraSearchPath   []string `envconfig:"FLUXBASE_REST_DB_EXTRA_SEARCH_PATH" default:"public,extensions" pgrst:"db-extra-search-path" empty:"true" dropin:"public" desc:"Schemas that come after the exposed one in search_path, for functions and types of extensions."`
-	MaxRows           int64    `envconfig:"FLUXBASE_REST_DB_MAX_ROWS" default:"0" pgrst:"db-max-rows,max-rows" desc:"Most rows of a read or of each embed; 0 sets no bound. Set it on a public API: one request can't then fetch a whole table."`
+	MaxRows           *int64   `envconfig:"FLUXBASE_REST_DB_MAX_ROWS" pgrst:"db-max-rows,max-rows" desc:"Most rows of a read or of each embed; without it there is no bound, and 0 lets none through. Set it on a public API: one request can't then fetch a whole table."`
 	AggregatesEnabled bool     `envconfig:"FLUXBASE_REST_DB_AGGREGATES_ENABLED" default:"false" desc:"Allow count(), sum() and the like in select. Off by default, because a client can make them read whole tables."`
 	PlanEnabled       bool     `envconfig:"FLUXBASE_REST_DB_PLAN_ENABLED" default:"false" desc:"Answer Accept: application/vnd.pgrst.plan with the plan of the statement. For development: a plan tells a client about tables and rows that it may not read."`
 	OpenAPIMode       string   `envconfig:"FLUXBASE_REST_OPENAPI_MODE" default:"follow-privileges" desc:"What the description of the API at the prefix itself shows: follow-privileges shows what the caller's role may use, ignore-privileges all that is exposed; disabled answers 404."`
@@ -31,7 +31,7 @@ type Config struct {
 	ErrorVerbosity    string   `envconfig:"FLUXBASE_REST_CLIENT_ERROR_VERBOSITY" default:"verbose" desc:"verbose, or minimal: errors then have code and message only, since details and hints may tell of the schema."`
 	// AppSettings are set in each transaction, for functions to read.
 	AppSettings      []pg.Setting `ignored:"true"`
-	PlanCacheEntries int          `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" pgrst:"-" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones."`
+	PlanCacheEntries int          `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" pgrst:"-" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones. All together take at most 16 MiB."`
 }
 
 var txEnds = []string{"commit", "commit-allow-override", "rollback", "rollback-allow-override"}
@@ -52,8 +52,8 @@ func (c *Config) Check() error {
 			errs = append(errs, fmt.Errorf("FLUXBASE_REST_DB_SCHEMAS names %s: the system's own schemas can't be exposed; make views in a schema of your own", s))
 		}
 	}
-	if c.MaxRows < 0 {
-		errs = append(errs, fmt.Errorf("FLUXBASE_REST_DB_MAX_ROWS is %d: give a positive number, or 0 for no bound", c.MaxRows))
+	if c.MaxRows != nil && *c.MaxRows < 0 {
+		errs = append(errs, fmt.Errorf("FLUXBASE_REST_DB_MAX_ROWS is %d: give a positive number, or leave it out for no bound", *c.MaxRows))
 	}
 	if c.TxEnd == "" {
 		c.TxEnd = txEnds[0]

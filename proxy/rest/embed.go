@@ -28,7 +28,7 @@ func (p *planner) embed(parent *node, it *query.Item) (*node, error) {
 	depth := "_" + strconv.Itoa(k.depth)
 	k.alias = link.Target.Name + depth
 	k.outer = link.Origin.Name + "_" + k.label + depth
-	if p.cfg.MaxRows > 0 && (p.r.rpc || p.r.reads()) {
+	if p.cfg.MaxRows != nil && (p.r.rpc || p.r.reads()) {
 		limit := maxRowsParam
 		k.limit = &limit
 	}
@@ -151,9 +151,10 @@ func noLink(c *catalog.Catalog, origin source, e *query.Embed) *web.Error {
 		linkHint(c, origin, e.Name))
 }
 
-// linkHint proposes a near name: of a relation that has links, else of a target.
+// linkHint proposes a near name: of a target of the origin's, or of another origin
+// where that one has no links.
 func linkHint(c *catalog.Catalog, origin source, target string) string {
-	if rel := origin.relation; rel != nil && len(rel.Links) > 0 {
+	if rel := origin.relation; rel != nil && rel.Linked() {
 		var names []string
 		for _, l := range rel.Links {
 			names = append(names, l.Target.Name)
@@ -169,7 +170,7 @@ func linkHint(c *catalog.Catalog, origin source, target string) string {
 	}
 	var names []string
 	for _, name := range s.RelationNames() {
-		if len(c.Relation(s.Name, name).Links) > 0 {
+		if c.Relation(s.Name, name).Linked() {
 			names = append(names, name)
 		}
 	}

@@ -29,7 +29,7 @@ func TestGolden(t *testing.T) {
 			cfg := testConfig(t, func(c *Config) {
 				c.AggregatesEnabled = true
 				if strings.Contains(file, "max_rows") {
-					c.MaxRows = 1000
+					c.MaxRows = new(int64(1000))
 				}
 			})
 			var got strings.Builder

@@ -2,13 +2,10 @@ package rest
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,7 +55,7 @@ const serviceRole = "service_role"
 func New(cfg Config, deps Deps) (*Handler, error) {
 	h := &Handler{
 		cfg: cfg, deps: deps,
-		plans: newPlanCache(cfg.PlanCacheEntries, deps.Registerer),
+		plans: newPlanCache(cfg.PlanCacheEntries, maxPlanBytes, deps.Registerer),
 		base:  strings.TrimSuffix(cfg.Prefix, "/") + "/",
 		paths: make(map[string]string, len(cfg.Schemas)),
 	}
@@ -88,9 +85,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 func searchPath(schema string, extra []string) string {
 	list := []string{query.Ident(schema)}
 	for _, s := range extra {
-		if id := query.Ident(s); !slices.Contains(list, id) {
-			list = append(list, id)
-		}
+		list = append(list, query.Ident(s))
 	}
 	return strings.Join(list, ", ")
 }
@@ -227,15 +222,12 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if check := checkOf(r, pl); check != nil && pl.mode == readWrite {
 		tx.Check = check
 	}
+	logSQL(w, tx)
 	raw, err := db.Do(hr.Context(), tx)
 	if err != nil {
 		return nil, h.databaseError(err, caller)
 	}
-	res, err := readResult(raw, pl)
-	if err != nil {
-		raw.Free()
-		return nil, err
-	}
+	res := readResult(raw, pl)
 	if check := checkOf(r, pl); check != nil && pl.mode == readOnly {
 		if err := check(raw); err != nil {
 			raw.Free()
@@ -243,7 +235,7 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 		}
 	}
 	if pl.explain != nil && r.needsEstimate(res) {
-		n, err := h.estimate(hr.Context(), db, tx, r, pl)
+		n, err := h.estimate(hr.Context(), w, db, tx, r, pl)
 		if err != nil {
 			raw.Free()
 			return nil, h.databaseError(err, caller)
@@ -251,6 +243,20 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 		res.total = max(res.total, n)
 	}
 	return res, nil
+}
+
+// logSQL keeps the statements of tx for the access log, if it wants them.
+func logSQL(w *web.Response, tx *pg.Tx) {
+	if !w.LogSQL {
+		return
+	}
+	for _, st := range tx.Before {
+		w.SQL = append(w.SQL, st.SQL)
+	}
+	w.SQL = append(w.SQL, tx.Main.SQL)
+	if tx.After.SQL != "" {
+		w.SQL = append(w.SQL, tx.After.SQL)
+	}
 }
 
 // database is the pool that runs requests of caller.
@@ -278,7 +284,8 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 		Headers: headersJSON(hr.Header), Cookies: cookiesJSON(hr),
 		RequestID: w.ID,
 		Before:    h.before,
-		Main:      pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Version: cat.Version},
+		Main:      pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Formats: pl.formats, Version: cat.Version},
+		After:     pg.Statement{SQL: pl.after},
 		Lines:     pl.media == mediaPlan,
 		Rollback:  r.prefs.tx == txRollback || h.cfg.rollsBack() && r.prefs.tx != txCommit,
 	}
@@ -309,8 +316,6 @@ func (r *request) bind(params []int) [][]byte {
 			args[i] = strconv.AppendInt(nil, r.rows.limit, 10)
 		case offsetParam:
 			args[i] = strconv.AppendInt(nil, r.rows.offset, 10)
-		case maxRowsParam:
-			args[i] = strconv.AppendInt(nil, r.cfg.MaxRows, 10)
 		default:
 			args[i] = []byte(r.values[p])
 		}
@@ -337,11 +342,11 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 	single := pl.media.single() && r.method != http.MethodPut
 	limited := pl.applied.hasMax && r.prefs.handling == handlingStrict
 	put := r.method == http.MethodPut
-	if pl.media == mediaPlan || !single && !limited && !put {
+	if pl.media == mediaPlan || pl.one || !single && !limited && !put {
 		return nil
 	}
 	return func(raw *pg.Result) error {
-		rows := number(raw.Values[pageColumn])
+		rows := pl.rows(raw)
 		switch {
 		case put && rows != 1:
 			return errPutKey
@@ -354,14 +359,17 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 	}
 }
 
-func readResult(raw *pg.Result, pl *plan) (*result, error) {
+func readResult(raw *pg.Result, pl *plan) *result {
 	v := raw.Values
-	if pl.media == mediaPlan {
-		return &result{raw: raw, body: v[0]}, nil
+	switch {
+	case pl.media == mediaPlan:
+		return &result{raw: raw, body: v[0]}
+	case v == nil: // a trigger as young as this request left out the one row
+		return &result{raw: raw, total: -1}
 	}
 	res := &result{
 		raw: raw, body: v[bodyColumn], headers: v[headersColumn], status: v[statusColumn],
-		page: number(v[pageColumn]), total: -1,
+		page: pl.rows(raw), total: -1,
 	}
 	if pl.total > 0 {
 		res.total = number(v[pl.total])
@@ -369,14 +377,15 @@ func readResult(raw *pg.Result, pl *plan) (*result, error) {
 	if pl.inserted > 0 {
 		res.inserted = number(v[pl.inserted])
 	}
-	if pl.hex {
-		n, err := hex.Decode(res.body, res.body)
-		if err != nil {
-			return nil, fmt.Errorf("read the body's bytes: %w", err)
-		}
-		res.body = res.body[:n]
+	return res
+}
+
+// rows is how many rows the answer has, or were written.
+func (pl *plan) rows(raw *pg.Result) int64 {
+	if pl.counts {
+		return raw.RowsAffected
 	}
-	return res, nil
+	return number(raw.Values[pageColumn])
 }
 
 // number reads digits of Postgres.
@@ -388,14 +397,15 @@ func number(b []byte) int64 {
 // needsEstimate tells whether the planner's guess counts: always if it was asked
 // for, else where the exact count was stopped.
 func (r *request) needsEstimate(res *result) bool {
-	return r.prefs.count == countPlanned || r.cfg.MaxRows == 0 || res.total > r.cfg.MaxRows
+	return r.prefs.count == countPlanned || r.cfg.MaxRows == nil || res.total > *r.cfg.MaxRows
 }
 
 // estimate asks the planner for the number of rows.
-func (h *Handler) estimate(ctx context.Context, db *pg.DB, tx *pg.Tx, r *request, pl *plan) (int64, error) {
+func (h *Handler) estimate(ctx context.Context, w *web.Response, db *pg.DB, tx *pg.Tx, r *request, pl *plan) (int64, error) {
 	t := *tx
 	t.Check, t.Rollback = nil, false
 	t.Main = pg.Statement{SQL: pl.explain.sql, Args: r.bind(pl.explain.params), Version: tx.Main.Version}
+	logSQL(w, &t)
 	raw, err := db.Do(ctx, &t)
 	if err != nil {
 		return 0, err

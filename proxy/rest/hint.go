@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -34,19 +35,19 @@ func nearest(s string, names []string, least float64) (near string, score float6
 	if len(s) > maxHintLength {
 		return "", 0
 	}
-	want := letters(s)
+	want := []rune(strings.ToLower(s))
 	for size := 3; size >= 2 && near == ""; size-- {
 		grams := map[string]bool{}
-		eachGram(want, size, func(g string) { grams[g] = true })
+		eachGram(letters(want), size, func(g string) { grams[g] = true })
 		for _, name := range names {
-			have := letters(name)
+			have := []rune(strings.ToLower(name))
 			// Names of very different length can't be near, and a long one from a
 			// client would be dear to compare.
 			if float64(min(len(want), len(have))) < least*float64(max(len(want), len(have))) {
 				continue
 			}
 			shared := false
-			eachGram(have, size, func(g string) { shared = shared || grams[g] })
+			eachGram(letters(have), size, func(g string) { shared = shared || grams[g] })
 			if !shared {
 				continue
 			}
@@ -58,14 +59,11 @@ func nearest(s string, names []string, least float64) (near string, score float6
 	return near, score
 }
 
-// letters drops case and all that is neither letter nor digit, space or comma.
-func letters(s string) []rune {
-	return []rune(strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == ' ' || r == ',' || r == '_' {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, s))
+// letters drops all that is neither letter nor digit, underscore, space or comma.
+func letters(s []rune) []rune {
+	return slices.DeleteFunc(slices.Clone(s), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_ ,", r)
+	})
 }
 
 func eachGram(s []rune, size int, fn func(string)) {

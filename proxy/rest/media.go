@@ -16,6 +16,7 @@ const (
 	mediaJSON
 	mediaCSV
 	mediaGeoJSON
+	mediaOpenAPI
 	mediaSingle
 	mediaSingleStripped
 	mediaArrayStripped
@@ -32,6 +33,7 @@ var mimes = [...]string{
 	mediaJSON:           "application/json",
 	mediaCSV:            "text/csv",
 	mediaGeoJSON:        "application/geo+json",
+	mediaOpenAPI:        "application/openapi+json",
 	mediaSingle:         "application/vnd.pgrst.object+json",
 	mediaSingleStripped: "application/vnd.pgrst.object+json;nulls=stripped",
 	mediaArrayStripped:  "application/vnd.pgrst.array+json;nulls=stripped",

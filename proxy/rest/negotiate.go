@@ -92,9 +92,9 @@ func (p *planner) bodyOf(pl *plan, ret *catalog.Return) string {
 	case p.handler != nil:
 		return p.handled(pl, ret)
 	case ret != nil:
-		return callBody(p.media, ret)
+		return p.callBody(ret)
 	}
-	return rowsAs(p.media)
+	return p.rowsAs()
 }
 
 // handled is what the database's own handler makes: an aggregate over rows or,
@@ -102,7 +102,11 @@ func (p *planner) bodyOf(pl *plan, ret *catalog.Return) string {
 func (p *planner) handled(pl *plan, ret *catalog.Return) string {
 	h, value := p.handler, rowName
 	scalar := ret != nil && ret.Scalar()
-	if scalar {
+	direct := scalar && p.direct(ret)
+	switch {
+	case direct:
+		value = query.Ident(p.root.alias) + "." + scalarName
+	case scalar:
 		value += "." + scalarName
 	}
 	if h.Name != "" {
@@ -113,16 +117,21 @@ func (p *planner) handled(pl *plan, ret *catalog.Return) string {
 	}
 	switch h.Base {
 	case "bytea":
-		pl.hex = true
-		value = "encode(" + value + ", 'hex')"
+		pl.bytes = true
 	case "jsonb":
 		// PostgREST reads a body in the binary format, which has a version byte;
 		// its clients may know.
 		value = "chr(1) || " + value + "::text"
+	case "xml":
+		if h.Name == "" && !direct {
+			value = "format('%s', " + value + ")" // a cast keeps the line break before the first element, output drops it
+		}
 	default:
-		value += "::text"
+		if h.Name == "" && !direct {
+			value += "::text"
+		}
 	}
-	if h.Name == "" {
+	if h.Name == "" && !direct {
 		value = "string_agg(" + value + ", '')" // of one value, or none
 	}
 	return value
@@ -130,15 +139,20 @@ func (p *planner) handled(pl *plan, ret *catalog.Return) string {
 
 // planColumns writes what PostgREST's statements give before the body, so that
 // who looks for it in the output of a verbose plan finds it in its place.
-func (p *planner) planColumns(q *query.SQL, more ...string) {
+func (p *planner) planColumns(q *query.SQL, count string, more ...string) {
 	if p.format != nil {
-		q.Add("null, count(*), ").Add(more...)
+		q.Add("null, ", count, ", ").Add(more...)
 	}
 }
 
-// explained puts the plan of the statement in its place, if that was asked for.
-func (p *planner) explained(pl *plan) {
+// complete notes how the columns come, or puts the plan of the statement in its
+// place, if that was asked for.
+func (p *planner) complete(pl *plan) {
 	if p.format == nil {
+		if pl.bytes {
+			pl.formats = make([]int16, nextColumn+b2i(pl.total > 0)+b2i(pl.inserted > 0))
+			pl.formats[bodyColumn] = 1
+		}
 		return
 	}
 	s := "explain (format "

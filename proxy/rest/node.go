@@ -26,7 +26,11 @@ type node struct {
 	spread bool
 	// joined tells that the parent's conditions or order need it as a join.
 	joined bool
-	depth  int
+	// cut tells that a limit cuts the parent's rows off.
+	cut bool
+	// grouped tells that a parent groups by the columns that this spread gives it.
+	grouped bool
+	depth   int
 }
 
 // source is where a node's rows come from.

@@ -76,8 +76,6 @@ func parseProxyURI(s string) (location, error) {
 	return l, nil
 }
 
-const openAPIType = "application/openapi+json; charset=utf-8"
-
 // acceptsOpenAPI tells whether an Accept header takes the description. It comes
 // with one content type, whichever of these was asked for.
 func acceptsOpenAPI(header string) error {
@@ -86,11 +84,10 @@ func acceptsOpenAPI(header string) error {
 	}
 	var wanted []string
 	for _, m := range acceptable(header) {
-		wanted = append(wanted, m.mime())
-		name, _, _ := strings.Cut(m.other, ";")
-		if m.kind == mediaAny || m.kind == mediaJSON || strings.EqualFold(strings.TrimSpace(name), "application/openapi+json") {
+		if m.kind == mediaAny || m.kind == mediaJSON || m.kind == mediaOpenAPI {
 			return nil
 		}
+		wanted = append(wanted, m.mime())
 	}
 	return noMediaType(wanted)
 }
@@ -108,7 +105,7 @@ func (h *Handler) describe(w *web.Response, hr *http.Request, r *request, caller
 	if cat == nil {
 		cat = h.deps.Catalog.Fresh(hr.Context())
 	}
-	if cat == nil || cat.Schema(r.schema) == nil {
+	if cat == nil {
 		return web.CatalogNotLoaded
 	}
 	d := &description{server: h.server, schema: cat.Schema(r.schema), security: h.cfg.OpenAPISecurity}
@@ -116,7 +113,7 @@ func (h *Handler) describe(w *web.Response, hr *http.Request, r *request, caller
 		return err
 	}
 	head := w.Header()
-	head.Set("Content-Type", openAPIType)
+	head.Set("Content-Type", mediaType{kind: mediaOpenAPI}.contentType())
 	if len(h.cfg.Schemas) > 1 || r.profiled {
 		head.Set("Content-Profile", r.schema)
 	}
@@ -140,6 +137,7 @@ func (h *Handler) readAccess(w *web.Response, hr *http.Request, r *request, cat 
 	if follow {
 		tx.Main.SQL, tx.Main.Args = accessSQL, [][]byte{[]byte(r.schema)}
 	}
+	logSQL(w, tx)
 	raw, err := h.database(caller).Do(hr.Context(), tx)
 	if err != nil {
 		return h.databaseError(err, caller)

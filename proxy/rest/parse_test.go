@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -72,6 +73,9 @@ func TestRanges(t *testing.T) {
 		{"limit=5&offset=2", "", span{2, 5}, nil},
 		{"offset=2", "", span{2, -1}, nil},
 		{"limit=abc&offset=x", "", allRows, nil},
+		{"offset=-2", "", allRows, nil},
+		{"limit=5&offset=-2", "1-9", span{1, 2}, nil},
+		{"limit=2&offset=-2", "", span{}, errNegativeLimit},
 		{"limit=0", "0-5", span{0, 0}, nil},
 		{"", "2-5", span{2, 4}, nil},
 		{"", "2-", span{2, -1}, nil},
@@ -117,6 +121,9 @@ func TestNearest(t *testing.T) {
 			t.Errorf("nearest to %s is %q, want %q", in, got, want)
 		}
 	}
+	if near, _ := nearest("(a, b, smthelse)", []string{"(x)", "(a, b)"}, 0.33); near != "(a, b)" {
+		t.Errorf("nearest form is %q", near)
+	}
 	if near, score := nearest("films", names, 0.75); near != "films" || score != 1 {
 		t.Errorf("%s %f", near, score)
 	}
@@ -124,7 +131,7 @@ func TestNearest(t *testing.T) {
 
 func TestPlanCache(t *testing.T) {
 	t.Parallel()
-	c := newPlanCache(4, prometheus.NewRegistry())
+	c := newPlanCache(4, maxPlanBytes, prometheus.NewRegistry())
 	a, b := &plan{sql: "a"}, &plan{sql: "b"}
 	c.put(1, []byte("a"), a)
 	if c.get(1, []byte("a")) != a || c.get(2, []byte("a")) != nil || c.get(1, []byte("b")) != nil {
@@ -135,7 +142,7 @@ func TestPlanCache(t *testing.T) {
 		if c.get(1, []byte("a")) != a {
 			t.Fatal("a plan in constant use was dropped")
 		}
-		if n := len(c.young) + len(c.old); n > 4 {
+		if n := len(c.young.plans) + len(c.old.plans); n > 4 {
 			t.Fatalf("%d plans in a cache of 4", n)
 		}
 	}
@@ -150,23 +157,90 @@ func TestPlanCache(t *testing.T) {
 	}
 }
 
+func TestPlanCacheIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	const most = 100 << 10
+	reg := prometheus.NewRegistry()
+	c := newPlanCache(1000, most, reg)
+	long := &plan{sql: strings.Repeat("x", 10<<10), explain: &explain{sql: strings.Repeat("x", 5<<10)}}
+	for i := range 100 {
+		key := []byte{byte(i), 'x'}
+		c.put(1, key, long)
+		c.put(1, key, long)
+		if c.get(1, key) != long {
+			t.Fatalf("plan %d is gone at once", i)
+		}
+		if i > 0 && c.get(1, []byte{byte(i - 1), 'x'}) == nil {
+			t.Fatalf("of plans %d and %d only the last is kept", i-1, i)
+		}
+		sum := 0
+		for _, g := range []*generation{&c.young, &c.old} {
+			bytes := 0
+			for key, p := range g.plans {
+				bytes += len(key) + p.size()
+			}
+			if bytes != g.bytes {
+				t.Fatalf("%d bytes are counted, %d are there", g.bytes, bytes)
+			}
+			sum += bytes
+		}
+		if sum > most {
+			t.Fatalf("%d bytes in a cache of %d", sum, most)
+		}
+	}
+	c.put(1, []byte("huge"), &plan{sql: strings.Repeat("x", most)})
+	if c.get(1, []byte("huge")) != nil {
+		t.Error("a plan that leaves no room for others is kept")
+	}
+	want := map[string]float64{
+		"fluxbase_rest_plan_cache_hits_total": 199, "fluxbase_rest_plan_cache_misses_total": 1,
+		"fluxbase_rest_plan_cache_evictions_total": float64(100 - len(c.young.plans) - len(c.old.plans)),
+		"fluxbase_rest_plan_cache_entries":         float64(len(c.young.plans) + len(c.old.plans)),
+		"fluxbase_rest_plan_cache_bytes":           float64(c.young.bytes + c.old.bytes),
+	}
+	if got := gathered(t, reg); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// gathered are the counters and gauges of a registry.
+func gathered(t *testing.T, reg prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		got[f.GetName()] = f.Metric[0].GetCounter().GetValue() + f.Metric[0].GetGauge().GetValue()
+	}
+	return got
+}
+
 // FuzzRequest sends any query, body and headers through reading and planning:
 // what comes is a plan or the client's error. Requests of one shape must have one
 // statement, or the cache would answer one with another's.
 func FuzzRequest(f *testing.F) {
-	f.Add("GET", "clients", "select=id,name&id=eq.1&order=id.desc&limit=5", "count=exact", "application/json", "")
-	f.Add("GET", "projects", "select=*,clients!inner(name),...tasks(id)&clients.name=like.*a*&or=(id.eq.1,tasks.is.null)", "", "text/csv", "")
-	f.Add("POST", "clients", "columns=id&on_conflict=id", "resolution=merge-duplicates,return=representation", "", `[{"id":1}]`)
-	f.Add("PATCH", "items", "id=in.(1,2)&select=data->>k::int", "return=representation", "", `{"qty":1}`)
-	f.Add("PUT", "clients", "id=eq.1", "", "", `{"id":1}`)
-	f.Add("DELETE", "items", "id=gt.1", "", "", "")
-	f.Add("GET", "rpc/add", "a=1&b=eq.2", "", "", "")
-	f.Add("POST", "rpc/total", "select=x", "count=exact", "", `{"ns":[1]}`)
+	f.Add("GET", "clients", "select=id,name&id=eq.1&order=id.desc&limit=5", "count=exact", "application/json", "", "")
+	f.Add("GET", "projects", "select=*,clients!inner(name),...tasks(id)&clients.name=like.*a*&or=(id.eq.1,tasks.is.null)", "", "text/csv", "", "")
+	f.Add("POST", "clients", "columns=id&on_conflict=id", "resolution=merge-duplicates,return=representation", "", `[{"id":1}]`, "")
+	f.Add("PATCH", "items", "id=in.(1,2)&select=data->>k::int", "return=representation", "", `{"qty":1}`, "")
+	f.Add("PUT", "clients", "id=eq.1", "", "", `{"id":1}`, "")
+	f.Add("DELETE", "items", "id=gt.1", "", "", "", "")
+	f.Add("DELETE", "items", "id=gt.1", "max-affected=1", "", "", "")
+	f.Add("POST", "rpc/add", "columns=a", "", "", "b=1", "application/x-www-form-urlencoded")
+	f.Add("POST", "clients", "columns=id", "", "", "id,name\n1,x", "text/csv")
+	for _, body := range []string{`{}`, `[]`, `5`, ``} {
+		f.Add("POST", "clients", "", "", "", body, "")
+		f.Add("POST", "clients", "columns=id", "", "", body, "")
+	}
+	f.Add("GET", "rpc/add", "a=1&b=eq.2", "", "", "", "")
+	f.Add("POST", "rpc/total", "select=x", "count=exact", "", `{"ns":[1]}`, "")
 	c := storedCatalog(f)
-	cfg := testConfig(f, func(c *Config) { c.AggregatesEnabled, c.MaxRows = true, 100 })
+	cfg := testConfig(f, func(c *Config) { c.AggregatesEnabled, c.MaxRows = true, new(int64(100)) })
 	var statements sync.Map
-	f.Fuzz(func(t *testing.T, method, path, query, prefer, accepted, body string) {
-		hr := newHTTP("GET", "/x", body, "Prefer: "+prefer, "Accept: "+accepted)
+	f.Fuzz(func(t *testing.T, method, path, query, prefer, accepted, body, content string) {
+		hr := newHTTP("GET", "/x", body, "Prefer: "+prefer, "Accept: "+accepted, "Content-Type: "+content)
 		hr.Method, hr.URL.Path, hr.URL.RawPath, hr.URL.RawQuery = method, "/rest/v1/"+path, "", query
 		r, err := parseHTTP(cfg, hr)
 		var pl *plan

@@ -15,6 +15,12 @@ type plan struct {
 	sql string
 	// params tells for $1, $2 … the index of a value, or one of those below.
 	params []int
+	// after is the statement behind it that gives the answer where counts is set:
+	// all that is known of the rows then is their number.
+	after  string
+	counts bool
+	// one tells a write of one row, no more and no fewer.
+	one bool
 	// explain estimates the number of rows, if that was asked for.
 	explain *explain
 	mode    pg.Mode
@@ -25,8 +31,10 @@ type plan struct {
 	media    media
 	// contentType is the header, ready made.
 	contentType []string
-	// hex tells that the body is bytes, which came as digits.
-	hex bool
+	// bytes tells that the body comes in the binary format; formats are those of
+	// all columns then.
+	bytes   bool
+	formats []int16
 	// total and inserted are the columns of the answer with the count of all
 	// rows and with the number of rows that are new; 0 is none.
 	total, inserted int
@@ -354,8 +362,9 @@ func (p *planner) addRanges() error {
 }
 
 // finish checks what names embeds in conditions and orders, all the way down.
-// grouped tells that a level above has aggregates.
-func (p *planner) finish(n *node, grouped bool) error {
+// byName tells that a level above takes the columns one by one, to group by them or
+// to make arrays of them.
+func (p *planner) finish(n *node, byName bool) error {
 	for i := range n.where {
 		if err := n.embedTests(&n.where[i]); err != nil {
 			return err
@@ -375,9 +384,12 @@ func (p *planner) finish(n *node, grouped bool) error {
 		}
 		t.Relation, k.joined = k.outer, true
 	}
-	n.expandStars(p, grouped)
+	n.expandStars(p, byName)
+	byName = byName || n.aggregates() || n.spread && !n.link.ToOne()
 	for _, k := range n.kids {
-		if err := p.finish(k, grouped || n.aggregates()); err != nil {
+		k.cut = n.limit != nil
+		k.grouped = k.spread && (n.aggregates() || n.grouped && n.hoists())
+		if err := p.finish(k, byName); err != nil {
 			return err
 		}
 	}

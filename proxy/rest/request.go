@@ -1,9 +1,11 @@
 package rest
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/fluxbase/fluxbase/proxy/web"
@@ -34,8 +36,8 @@ type request struct {
 
 	body  []byte
 	shape bodyShape
-	// columns tells that the parameter of this name is there: keys of the body
-	// may then differ.
+	// columns tells a body of JSON of which the parameter of this name chooses the
+	// keys: they may then differ.
 	columns bool
 
 	key []byte // of the plan
@@ -162,9 +164,6 @@ func (r *request) readBody(hr *http.Request) error {
 	if r.method != http.MethodPost && r.method != http.MethodPatch && r.method != http.MethodPut {
 		return nil
 	}
-	for i := range r.params {
-		r.columns = r.columns || r.params[i].kind == paramColumns && r.method != http.MethodPut
-	}
 	var err error
 	if r.body, err = read(hr); err != nil {
 		return err
@@ -176,7 +175,10 @@ func (r *request) readBody(hr *http.Request) error {
 	}
 	switch r.content {
 	case mediaJSON:
-		if r.rpc && len(r.body) == 0 {
+		for i := range r.params {
+			r.columns = r.columns || r.params[i].kind == paramColumns && r.method != http.MethodPut
+		}
+		if r.rpc && len(r.body) == 0 && !r.columns {
 			r.body = []byte("{}")
 		}
 	case mediaCSV:
@@ -221,7 +223,7 @@ func (r *request) readShape() (err error) {
 // middleware has set.
 func read(hr *http.Request) ([]byte, error) {
 	if hr.Body == nil || hr.Body == http.NoBody {
-		return nil, nil
+		return []byte{}, nil // nil would be bound as null
 	}
 	var b []byte
 	var err error
@@ -244,7 +246,7 @@ func read(hr *http.Request) ([]byte, error) {
 // shapeKey writes what all requests of r's shape have in common.
 func (r *request) shapeKey() []byte {
 	b := append(r.key[:0], r.method...)
-	flags := byte('0')
+	flags := byte(0)
 	for i, set := range [...]bool{
 		r.rpc, r.rows.limit >= 0, r.rows.offset != 0, r.shape.array, r.shape.other, r.prefs.hasMax,
 	} {
@@ -256,11 +258,20 @@ func (r *request) shapeKey() []byte {
 	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
+	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {
+		b = strconv.AppendInt(b, r.rows.limit, 10)
+	}
+	b = append(b, 0)
+	b = binary.AppendUvarint(b, uint64(len(r.shape.keys))) // else an empty key would read like the end of the keys
 	for _, k := range r.shape.keys {
 		b = append(append(b, k...), 0)
 	}
 	for i := range r.params {
-		b = r.params[i].appendShape(append(b, 0))
+		b = append(b, 0)
+		if p := &r.params[i]; p.kind == paramLimit && p.slot >= 0 && isConstLimit(r.values[p.slot]) {
+			b = append(append(b, r.values[p.slot]...), '=')
+		}
+		b = r.params[i].appendShape(b)
 	}
 	r.key = b
 	return b

@@ -8,11 +8,6 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/query"
 )
 
-func (p *planner) returning(q *query.SQL, rel *catalog.Relation) {
-	q.Add(" returning ")
-	p.returned(q, rel)
-}
-
 // returned writes the columns of written rows that the answer needs; nobody has
 // to be allowed to read more.
 func (p *planner) returned(q *query.SQL, rel *catalog.Relation) {

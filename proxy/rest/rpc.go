@@ -10,8 +10,9 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
-// scalarName is what the value of a function is called in the statement.
-const scalarName = "_fx_scalar"
+// scalarName is what the value of a function is called in the statement; it is
+// PostgREST's name, which CSV, filters and verbose plans show.
+const scalarName = "pgrst_scalar"
 
 // call plans a function.
 func (p *planner) call() (*plan, error) {
@@ -59,7 +60,7 @@ func (p *planner) call() (*plan, error) {
 // argumentNames are the arguments of the URL, or the keys of the body.
 func (p *planner) argumentNames() ([]string, error) {
 	if !p.r.reads() && p.r.method != http.MethodOptions {
-		if par := p.param(paramColumns); par != nil {
+		if par := p.param(paramColumns); par != nil && p.r.columns {
 			names, err := query.ParseColumns("columns", par.value)
 			return names, parseError(err)
 		}
@@ -266,7 +267,7 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 		q.Add(") ")
 	}
 	q.Add("select ")
-	p.planColumns(q)
+	p.planColumns(q, count)
 	switch {
 	case p.r.method == http.MethodHead:
 		q.Add("''")
@@ -279,15 +280,23 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 	q.Add(", ", count, gucs)
 	p.total(q, pl, count, p.countRows)
 	q.Add(" from ")
-	if p.csv() {
+	switch {
+	case p.csv():
 		q.Add(sourceName, " as ", rowName)
-	} else {
+	case p.direct(&f.Returns):
+		p.root.from(q)
+	default:
 		q.Add("(")
 		p.node(q, p.root)
 		q.Add(") as ", rowName)
 	}
 	pl.sql, pl.params = q.String(), q.Params
-	p.explained(pl)
+	p.complete(pl)
+}
+
+// direct tells a call whose one value is the body as it is, sure to be there.
+func (p *planner) direct(ret *catalog.Return) bool {
+	return p.handler != nil && p.handler.Name == "" && ret.Scalar() && p.sureRow()
 }
 
 func b2i(b bool) int {
@@ -299,22 +308,33 @@ func b2i(b bool) int {
 
 // callBody aggregates what a function gave: an object for one row, a value for
 // a scalar, an array for sets.
-func callBody(m media, ret *catalog.Return) string {
+func (p *planner) callBody(ret *catalog.Return) string {
+	m := p.media
 	row := rowName
 	if !ret.Composite {
 		row += "." + scalarName
 	}
 	if m == mediaCSV || m == mediaGeoJSON || ret.Set && ret.Composite {
-		return rowsAs(m)
+		return p.rowsAs()
 	}
 	value, empty := "json_agg("+row+")", "[]"
-	if !ret.Set || m.single() {
-		value, empty = value+"->0", "null"
+	switch {
+	case !ret.Set && p.sureRow() && len(p.root.kids) == 0 && p.format == nil: // no aggregate is needed
+		value, empty = "to_json("+row+")", "null"
+	case !ret.Set || m.single():
+		value, empty = p.first(row), "null"
 	}
 	if m == mediaSingleStripped || m == mediaArrayStripped {
 		value = "json_strip_nulls(" + value + ")"
 	}
 	return "coalesce(" + value + ", '" + empty + "')"
+}
+
+// sureRow tells that nothing can leave out the one row of a call: an array in the
+// body may be empty, and conditions may not hold.
+func (p *planner) sureRow() bool {
+	n := p.root
+	return !p.r.shape.array && !p.r.shape.other && len(n.where) == 0 && n.limit == nil && n.offset == nil
 }
 
 func ambiguousFunction(list []*catalog.Function) *web.Error {

@@ -90,15 +90,19 @@ func (n *node) columns() []spreadColumn {
 // of the same rows in the same order, so that they line up. What comes last is
 // null when there was no row, as for other embeds.
 func (n *node) arrays(q *query.SQL) {
+	as := ") as "
+	if n.grouped {
+		as = ")::jsonb as "
+	}
 	for _, c := range n.columns() {
-		q.Add("coalesce(json_agg(").Column(rowName, c.name).Add("), '[]') as ").Ident(c.name).Add(", ")
+		q.Add("coalesce(json_agg(").Column(rowName, c.name).Add("), '[]'", as).Ident(c.name).Add(", ")
 	}
 	q.Add("nullif(count(*), 0)")
 }
 
 // expandStars names the columns of * where a star would lose a format, can't be
 // grouped by, or must become arrays.
-func (n *node) expandStars(p *planner, grouped bool) {
+func (n *node) expandStars(p *planner, byName bool) {
 	rel := n.source.relation
 	if rel == nil || !slices.ContainsFunc(n.items, isStar) {
 		return
@@ -107,7 +111,7 @@ func (n *node) expandStars(p *planner, grouped bool) {
 	for _, c := range rel.Columns {
 		formatted = formatted || p.catalog.Format(c.Type, "json") != ""
 	}
-	if !formatted && !grouped && !n.aggregates() && (!n.spread || n.link.ToOne()) {
+	if !formatted && !byName && !n.aggregates() && (!n.spread || n.link.ToOne()) {
 		return
 	}
 	var items []query.Item

@@ -18,13 +18,13 @@ const (
 func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 	pl := &plan{mode: readWrite, relation: rel.Name, applied: p.writeApplied(rel)}
 	q := new(query.SQL)
-	q.Add("with ", sourceName, " as (")
+	returning := true
 	var err error
 	switch p.r.method {
 	case http.MethodPost, http.MethodPut:
 		err = p.insert(q, rel)
 	case http.MethodPatch:
-		err = p.update(q, rel)
+		returning, err = p.update(q, rel)
 	default:
 		p.delete(q, rel)
 	}
@@ -34,11 +34,68 @@ func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 	if err := p.negotiate(pl, nil); err != nil {
 		return nil, err
 	}
-	q.Add(") select ")
-	p.writeAnswer(q, pl, rel)
-	pl.sql, pl.params = q.String(), q.Params
-	p.explained(pl)
+	switch {
+	case p.insertsOne(rel):
+		pl.one = true
+		q.Add(" returning ")
+		p.answerRow(q, pl, rel)
+		pl.sql = q.String()
+	case p.format == nil && len(p.returnedNames(rel)) == 0:
+		// The number of rows comes with the command's end.
+		pl.counts = true
+		pl.sql = q.String()
+		after := new(query.SQL).Add("select null, null", gucs)
+		p.inserted(after, pl)
+		pl.after = after.String()
+	default:
+		if returning {
+			q.Add(" returning ")
+			p.returned(q, rel)
+		}
+		q.Add(") select ")
+		p.writeAnswer(q, pl, rel)
+		pl.sql = "with " + sourceName + " as (" + q.String()
+	}
+	pl.params = q.Params
+	p.complete(pl)
 	return pl, nil
+}
+
+// insertsOne tells an insert of exactly one row: its answer can be made of that
+// row, which costs Postgres a fifth less than a statement around the insert.
+func (p *planner) insertsOne(rel *catalog.Relation) bool {
+	return p.r.method == http.MethodPost && p.r.prefs.resolution == 0 && rel.Plain &&
+		!p.r.shape.array && !p.r.shape.other && p.format == nil && p.media != mediaCSV
+}
+
+// answerRow writes the answer to an insert of one row.
+func (p *planner) answerRow(q *query.SQL, pl *plan, rel *catalog.Relation) {
+	names := p.returnedNames(rel)
+	switch {
+	case p.r.prefs.returning == returnRepresentation:
+		p.selectWritten(rel, func(q *query.SQL) {
+			q.Add("(select ")
+			p.returned(q, rel)
+			q.Add(") as ").Ident(rel.Name)
+		})
+		q.Add("(select ", p.bodyOf(pl, nil), " from (")
+		p.node(q, p.root)
+		q.Add(") as ", rowName, ")")
+	case len(names) > 0:
+		q.Add("(select row_to_json(", rowName, ") from (select ")
+		p.returned(q, rel)
+		q.Add(") as ", rowName, ")")
+	default:
+		q.Add("null")
+	}
+	q.Add(", 1", gucs)
+}
+
+// selectWritten has the root made of rows that were written.
+func (p *planner) selectWritten(rel *catalog.Relation, from func(*query.SQL)) {
+	p.root.source.from = from
+	p.root.where = nil // they chose the rows already
+	p.computeAfter(rel)
 }
 
 // writeApplied says which preferences a write takes notice of.
@@ -64,12 +121,8 @@ func (p *planner) writeAnswer(q *query.SQL, pl *plan, rel *catalog.Relation) {
 	returning := p.r.prefs.returning
 	switch {
 	case returning == returnRepresentation:
-		p.root.source.from = func(q *query.SQL) {
-			q.Add(sourceName, " as ").Ident(rel.Name)
-		}
-		p.root.where = nil // they chose the rows already
-		p.computeAfter(rel)
-		p.planColumns(q, "null, ")
+		p.selectWritten(rel, func(q *query.SQL) { q.Add(sourceName, " as ").Ident(rel.Name) })
+		p.planColumns(q, "count(*)", "null, ")
 		q.Add(p.bodyOf(pl, nil), ", count(*)", gucs)
 		p.inserted(q, pl)
 		q.Add(" from (")
@@ -77,7 +130,7 @@ func (p *planner) writeAnswer(q *query.SQL, pl *plan, rel *catalog.Relation) {
 		q.Add(") as ", rowName)
 		return
 	case returning == returnHeaders && p.r.method == http.MethodPost && len(rel.PrimaryKey) > 0:
-		q.Add("case when count(*) = 1 then json_agg(", rowName, ")->0 end, count(*)", gucs)
+		q.Add("case when count(*) = 1 then ", p.first(rowName), " end, count(*)", gucs)
 	default:
 		q.Add("null, count(*)", gucs)
 	}
@@ -167,10 +220,22 @@ func (p *planner) body(q *query.SQL, cols []*catalog.Column, oneRow bool) {
 		}
 		q.Add(" from ")
 	}
+	if defaults && rows != "" {
+		q.Add("(select jsonb_agg(")
+		p.defaults(q, cols)
+		q.Add(" || elem) as _fx_objects from jsonb_array_elements(")
+		p.bodyParam(q, kind)
+		q.Add(") as elem) as _fx_defaults, ")
+	}
 	q.Add(kind, "_to_record", rows, "(")
-	if defaults {
-		p.withDefaults(q, cols, rows != "")
-	} else {
+	switch {
+	case defaults && rows != "":
+		q.Add("_fx_objects")
+	case defaults:
+		p.defaults(q, cols)
+		q.Add(" || ")
+		p.bodyParam(q, kind)
+	default:
 		p.bodyParam(q, kind)
 	}
 	q.Add(") as _fx_body(")
@@ -194,44 +259,34 @@ func (p *planner) body(q *query.SQL, cols []*catalog.Column, oneRow bool) {
 	}
 }
 
-// bodyParam writes the body; one that is neither object nor array is an empty
-// array.
+// bodyParam writes the body. One that is neither object nor array is an empty
+// array or, where it was not checked, the one element of an array.
 func (p *planner) bodyParam(q *query.SQL, kind string) {
-	if p.r.shape.other {
+	switch {
+	case !p.r.shape.other:
+		q.Param(bodyParam).Add("::", kind)
+	case p.r.columns:
+		q.Add(kind, "_build_array(").Param(bodyParam).Add("::", kind, ")")
+	default:
 		q.Add("'[]'::", kind)
-		return
 	}
-	q.Param(bodyParam).Add("::", kind)
 }
 
-// withDefaults lays each object over one with the columns' defaults.
-func (p *planner) withDefaults(q *query.SQL, cols []*catalog.Column, rows bool) {
-	object := func() {
-		q.Add("jsonb_build_object(")
-		first := true
-		for _, c := range cols {
-			if c.Default == "" {
-				continue
-			}
-			if !first {
-				q.Add(", ")
-			}
-			first = false
-			q.Add(query.Literal(c.Name), ", ", c.Default)
+// defaults writes an object with the columns' defaults, for objects to be laid over.
+func (p *planner) defaults(q *query.SQL, cols []*catalog.Column) {
+	q.Add("jsonb_build_object(")
+	first := true
+	for _, c := range cols {
+		if c.Default == "" {
+			continue
 		}
-		q.Add(")")
+		if !first {
+			q.Add(", ")
+		}
+		first = false
+		q.Add(query.Literal(c.Name), ", ", c.Default)
 	}
-	if !rows {
-		object()
-		q.Add(" || ")
-		p.bodyParam(q, "jsonb")
-		return
-	}
-	q.Add("(select jsonb_agg(")
-	object()
-	q.Add(" || o) from jsonb_array_elements(")
-	p.bodyParam(q, "jsonb")
-	q.Add(") as o)")
+	q.Add(")")
 }
 
 func (p *planner) insert(q *query.SQL, rel *catalog.Relation) error {
@@ -267,7 +322,6 @@ func (p *planner) insert(q *query.SQL, rel *catalog.Relation) error {
 	if err := p.onConflict(q, rel, cols, put); err != nil {
 		return err
 	}
-	p.returning(q, rel)
 	return nil
 }
 
@@ -335,16 +389,18 @@ func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalo
 	return nil
 }
 
-func (p *planner) update(q *query.SQL, rel *catalog.Relation) error {
+// update writes an update; false tells that it is a query of no row, which can't
+// return any either.
+func (p *planner) update(q *query.SQL, rel *catalog.Relation) (bool, error) {
 	cols, err := p.bodyColumns(rel)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if len(cols) == 0 { // an empty object changes nothing
 		q.Add("select ")
 		p.returned(q, rel)
 		q.Add(" from ").Ident(rel.Schema).Add(".").Ident(rel.Name).Add(" where false")
-		return nil
+		return false, nil
 	}
 	q.Add("update ").Ident(rel.Schema).Add(".").Ident(rel.Name).Add(" set ")
 	for i, c := range cols {
@@ -356,14 +412,12 @@ func (p *planner) update(q *query.SQL, rel *catalog.Relation) error {
 	q.Add(" from ")
 	p.body(q, cols, true)
 	q.Where(rel.Name, p.root.where, noEmbeds)
-	p.returning(q, rel)
-	return nil
+	return true, nil
 }
 
 func (p *planner) delete(q *query.SQL, rel *catalog.Relation) {
 	q.Add("delete from ").Ident(rel.Schema).Add(".").Ident(rel.Name)
 	q.Where(rel.Name, p.root.where, noEmbeds)
-	p.returning(q, rel)
 }
 
 // noEmbeds is for conditions that choose the rows to write: embeds are joined

@@ -3,10 +3,14 @@ package token
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluxbase/fluxbase/proxy/pg"
 )
@@ -26,7 +30,7 @@ func (c *cache) len() (n int) {
 func TestCacheStaysWithinItsSize(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 2, 31, 33, 100, 1000} {
-		c := newCache(size)
+		c := newCache(size, maxCacheBytes)
 		limits := 0
 		for i := range c.shards {
 			limits += c.shards[i].limit
@@ -47,9 +51,67 @@ func TestCacheStaysWithinItsSize(t *testing.T) {
 	}
 }
 
+func TestCacheStaysWithinItsBytes(t *testing.T) {
+	t.Parallel()
+	const most = 64 << 10
+	c := newCache(1000, most)
+	for i := range 400 {
+		h, g := hashOf(fmt.Sprint(i)), &grant{caller: pg.Caller{Role: "anon", Claims: strings.Repeat("x", i*3)}}
+		c.put(h, g)
+		if c.get(h) != g {
+			t.Fatalf("entry %d is gone just after it was put", i)
+		}
+		sum := 0
+		for i := range c.shards {
+			bytes := 0
+			for _, e := range c.shards[i].entries {
+				bytes += e.grant.size()
+			}
+			if bytes != c.shards[i].bytes {
+				t.Fatalf("%d bytes are counted, %d are there", c.shards[i].bytes, bytes)
+			}
+			sum += bytes
+		}
+		if sum > most {
+			t.Fatalf("%d bytes in a cache of %d", sum, most)
+		}
+	}
+	huge := hashOf("huge")
+	if c.put(huge, &grant{caller: pg.Caller{Claims: strings.Repeat("x", most)}}); c.get(huge) != nil {
+		t.Error("an entry larger than the cache is kept")
+	}
+}
+
+func TestCacheHasMetrics(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t, Config{Secret: secret, CacheSize: 2})
+	for _, sub := range []string{"a", "b", "b", "c"} {
+		if _, err := v.Verify(good(`{"role":"anon","sub":"` + sub + `"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(v)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		got[f.GetName()] = f.Metric[0].GetCounter().GetValue() + f.Metric[0].GetGauge().GetValue()
+	}
+	want := map[string]float64{
+		"fluxbase_jwt_cache_hits_total": 1, "fluxbase_jwt_cache_misses_total": 3, "fluxbase_jwt_cache_evictions_total": 1,
+		"fluxbase_jwt_cache_entries": 2, "fluxbase_jwt_cache_bytes": float64(2 * (entryBytes + len(`anon{"role":"anon","sub":"a"}`))),
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	t.Parallel()
-	c := newCache(3)
+	c := newCache(3, maxCacheBytes)
 	used, unused := hashOf("used"), hashOf("unused")
 	c.put(used, &grant{})
 	c.put(unused, &grant{})
@@ -66,7 +128,7 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 
 func TestCacheEvictsWhenAllWereUsed(t *testing.T) {
 	t.Parallel()
-	c := newCache(2)
+	c := newCache(2, maxCacheBytes)
 	a, b, d := hashOf("a"), hashOf("b"), hashOf("d")
 	c.put(a, &grant{})
 	c.put(b, &grant{})
@@ -82,7 +144,7 @@ func TestCacheEvictsWhenAllWereUsed(t *testing.T) {
 // to go before it has been all the way round.
 func TestCacheHandDoesNotStartAgain(t *testing.T) {
 	t.Parallel()
-	c := newCache(3)
+	c := newCache(3, maxCacheBytes)
 	for _, name := range []string{"a", "b", "c"} {
 		c.put(hashOf(name), &grant{})
 	}
@@ -98,7 +160,7 @@ func TestCacheHandDoesNotStartAgain(t *testing.T) {
 
 func TestCachePutTwiceIsOnce(t *testing.T) {
 	t.Parallel()
-	c := newCache(2)
+	c := newCache(2, maxCacheBytes)
 	first := &grant{iat: 1}
 	c.put(hashOf("a"), first)
 	c.put(hashOf("a"), &grant{iat: 2})

@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"strconv"
 	"time"
@@ -33,7 +34,8 @@ func (g *grant) check(now time.Time) error {
 	return nil
 }
 
-// grant reads a payload whose signature is good, and checks it.
+// grant reads a payload whose signature is good, and checks it. It gives a grant
+// beside the error of one that only the clock refuses.
 func (v *Verifier) grant(payload []byte, now time.Time) (*grant, error) {
 	payload = bytes.Trim(payload, jsonSpace)
 	claims, err := parseObject(payload)
@@ -41,8 +43,9 @@ func (v *Verifier) grant(payload []byte, now time.Time) (*grant, error) {
 		return nil, errClaims("Parsing claims failed", "The claims set "+err.Error()).Because(err)
 	}
 	g := &grant{exp: math.MaxInt64, nbf: math.MinInt64, iat: math.MinInt64}
-	// One after the other, so that of several faults the first is told, as in
-	// PostgREST: expired comes before a wrong nbf.
+	// Of several faults the first is told, as in PostgREST: expired comes before a
+	// wrong nbf.
+	var late error
 	for _, c := range []struct {
 		name string
 		at   *int64
@@ -55,18 +58,18 @@ func (v *Verifier) grant(payload []byte, now time.Time) (*grant, error) {
 		}
 		at, ok := numericDate(raw, c.round)
 		if !ok {
-			return nil, errClaims("The JWT '"+c.name+"' claim must be a number", "")
+			return nil, cmp.Or[error](late, errClaims("The JWT '"+c.name+"' claim must be a number", ""))
 		}
 		*c.at = at
-		if err := g.check(now); err != nil {
-			return nil, err
-		}
+		late = cmp.Or(late, g.check(now))
 	}
 	if err := v.checkAud(lookup(claims, "aud")); err != nil {
-		return nil, err
+		return nil, cmp.Or(late, err)
 	}
-	g.caller, err = v.caller(payload, claims)
-	return g, err
+	if g.caller, err = v.caller(payload, claims); err != nil {
+		return nil, cmp.Or(late, err)
+	}
+	return g, late
 }
 
 // numericDate reads RFC 7519's NumericDate, which may have a fraction. What is

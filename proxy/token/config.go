@@ -11,18 +11,17 @@ import (
 )
 
 const (
-	defaultCacheSize = 1000
 	defaultRoleClaim = "role"
 	minSecret        = 32 // RFC 7518 section 3.2: at least the size of the hash
 )
 
 // Config says which tokens are trusted.
 type Config struct {
-	Secret         string `envconfig:"FLUXBASE_JWT_SECRET" secret:"true" pgrst:"jwt-secret" desc:"What JWTs are verified with: a text of at least 32 bytes (HS256), a JWK or JWKS as JSON (HS, RS, PS, ES, EdDSA), or @path of a file that holds one of these. Empty: no token is accepted, only anonymous requests are."`
+	Secret         string `envconfig:"FLUXBASE_JWT_SECRET" secret:"true" pgrst:"jwt-secret" file:"true" desc:"What JWTs are verified with: a text of at least 32 bytes (HS256), a JWK or JWKS as JSON (HS, RS, PS, ES, EdDSA), or @path of a file that holds one of these. Empty: no token is accepted, only anonymous requests are."`
 	SecretIsBase64 bool   `envconfig:"FLUXBASE_JWT_SECRET_IS_BASE64" default:"false" pgrst:"jwt-secret-is-base64,secret-is-base64" desc:"The secret is base64 (standard or URL alphabet) and decoded first. Off, because most secrets are plain text."`
 	Aud            string `envconfig:"FLUXBASE_JWT_AUD" pgrst:"jwt-aud" desc:"The audience that a token's aud claim must name, a text or a URI. Empty: any; a token without aud always passes, because many issuers send none."`
 	RoleClaim      string `envconfig:"FLUXBASE_JWT_ROLE_CLAIM" default:"role" pgrst:"jwt-role-claim-key,role-claim-key" desc:"Where in the claims the database role is: a name, or a path such as $.app.roles[0], .realm_access.roles[?(@ == \"editor\")] or $['https://example.com/role']. role, because that is where Supabase and PostgREST look."`
-	CacheSize      int    `envconfig:"FLUXBASE_JWT_CACHE_SIZE" default:"1000" pgrst:"jwt-cache-max-entries" desc:"How many verified tokens are remembered, so that a signature is checked once. An entry takes about 1 KiB. Zero or less is the default."`
+	CacheSize      int    `envconfig:"FLUXBASE_JWT_CACHE_SIZE" default:"1000" pgrst:"jwt-cache-max-entries" desc:"How many verified tokens are remembered, so that a signature is checked once. An entry takes about 1 KiB; all together take at most 16 MiB. 0 remembers none."`
 	AnonRole       string `envconfig:"FLUXBASE_JWT_ANON_ROLE" default:"anon" pgrst:"db-anon-role" dropin:"" desc:"The database role of requests without a token, and of tokens without a role. Empty: such requests are refused with PGRST302."`
 }
 

@@ -59,7 +59,7 @@ func FuzzVerify(f *testing.F) {
 func FuzzRolePath(f *testing.F) {
 	const claims = `{"role":"r","a":{"b":["x",["y"],7,{"k":null}]},"https://e/x":[{"v":"w"}]}`
 	for _, path := range []string{
-		"role", "$.role", ".a.b[0]", ".a.b[-1].k", `."https://e/x"[0]['v']`, `.a.b[?(@ != "x")]`, `$.a.b[?@ *== 'y']`, ".role##", "$..a", ".a[",
+		"role", "$.role", ".a.b[0]", ".a.b[-1].k", `."https://e/x"[0]['v']`, `.a.b[?(@ != "x")]`, `$.a.b[?@ *== 'y']`, ".a.b[0][-3:7]", `.a.b[?(@ != "y")][:-1]`, ".role##", "$..a", ".a[",
 	} {
 		f.Add(path, claims)
 	}
@@ -108,6 +108,8 @@ func printPath(p rolePath) string {
 			b.WriteString("[" + quoted(st.name) + "]")
 		case '[':
 			b.WriteString("[" + strconv.Itoa(st.index) + "]")
+		case ':':
+			b.WriteString("[" + strconv.Itoa(st.index) + ":" + strconv.Itoa(st.to) + "]")
 		default:
 			b.WriteString("[?@" + st.op + quoted(st.text) + "]")
 		}
@@ -119,6 +121,10 @@ func walk(p rolePath, v any) (any, bool) {
 	for _, st := range p {
 		found := false
 		switch x := v.(type) {
+		case string:
+			if st.kind == ':' {
+				v, found = part([]rune(x), st.index, st.to), true
+			}
 		case map[string]any:
 			if st.kind == '.' {
 				v, found = x[st.name]

@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -16,23 +17,29 @@ import (
 //	$.app.role   .app.role   a member; letters, digits, _ $ @ (in PostgREST's sense)
 //	."my-role"   ['my-role'] ["my-role"]   any other name, without \ or its own quote
 //	[0]  [-1]                an element of an array, from its start or its end
-//	[?(@ == "x")]  [?@ != 'x']   the first text in an array that passes; last step
+//	[?(@ == "x")]  [?@ != 'x']   the first text in an array that passes
+//	[7:]  [:-2]  [7:-2]  a part of a text, by characters, as in Python; last step
 //
 // Beside == and != the filter has PostgREST's ^== (begins with), ==^ (ends with)
-// and *== (contains). Wildcards, slices, unions and descent (..) are not taken:
-// they yield several values, and a caller has one role.
+// and *== (contains). Only a part of the text may follow it. Wildcards, slices of
+// arrays, unions and descent (..) are not taken: they yield several values, and a
+// caller has one role.
 type rolePath []step
 
-// step is one of: a member's name, an index, a filter.
+// step is one of: a member's name, an index, a filter, a part.
 type step struct {
-	kind  byte // '.', '[' or '?'
+	kind  byte // '.', '[', '?' or ':'
 	name  string
 	index int
+	to    int // of a part that begins at index
 	op    string
 	text  string
 }
 
-var errFilter = errors.New(`a filter is [?(@ == "text")] with ==, !=, ^==, ==^ or *==, and comes last`)
+var (
+	errFilter = errors.New(`a filter is [?(@ == "text")] with ==, !=, ^==, ==^ or *==, and comes last`)
+	errPart   = errors.New("a part of a text, such as [7:] or [:-2], comes last")
+)
 
 // parseRolePath reads the setting. Its errors say where, and what is taken.
 func parseRolePath(s string) (rolePath, error) {
@@ -42,12 +49,17 @@ func parseRolePath(s string) (rolePath, error) {
 	var path rolePath
 	rest := strings.TrimPrefix(s, "$")
 	for rest != "" {
-		if len(path) > 0 && path[len(path)-1].kind == '?' {
-			return nil, errFilter
-		}
 		st, after, err := parseStep(rest)
 		if err != nil {
 			return nil, fmt.Errorf("%q does not parse at %q: %w", s, rest, err)
+		}
+		if len(path) > 0 {
+			switch last := path[len(path)-1].kind; {
+			case last == ':':
+				return nil, errPart
+			case last == '?' && st.kind != ':':
+				return nil, errFilter
+			}
 		}
 		path, rest = append(path, st), after
 	}
@@ -86,6 +98,9 @@ func parseStep(s string) (step, string, error) {
 func parseBracket(s string) (step, string, error) {
 	s = strings.TrimLeft(s, " ")
 	st := step{kind: '.'}
+	if from, to, rest, ok := cutPart(s); ok {
+		return step{kind: ':', index: from, to: to}, rest, nil
+	}
 	name, rest, ok := cutQuoted(s)
 	if ok {
 		st.name = name
@@ -132,6 +147,22 @@ func parseFilter(s string) (step, string, error) {
 		return step{kind: '?', op: op, text: text}, rest, nil
 	}
 	return step{}, "", errFilter
+}
+
+// cutPart takes the numbers of a part, and its closing bracket, off the front. An end
+// that is not given is far behind every text's.
+func cutPart(s string) (from, to int, rest string, ok bool) {
+	inside, rest, ok := strings.Cut(s, "]")
+	first, second, colon := strings.Cut(inside, ":")
+	to = math.MaxInt32
+	var err error
+	if first != "" {
+		from, err = strconv.Atoi(first)
+	}
+	if second != "" && err == nil {
+		to, err = strconv.Atoi(second)
+	}
+	return from, to, rest, ok && colon && err == nil
 }
 
 // cutQuoted takes a name in ' or " off the front. There are no escapes, so that a
@@ -181,6 +212,8 @@ func (st step) find(v []byte) []byte {
 		if i >= 0 && i < len(e) {
 			return e[i]
 		}
+	case st.kind == ':' && v[0] == '"':
+		return quote(part([]rune(unquote(v)), st.index, st.to))
 	case st.kind == '?' && v[0] == '[':
 		for _, e := range elements(v) {
 			if e[0] == '"' && st.passes(unquote(e)) {
@@ -189,6 +222,19 @@ func (st step) find(v []byte) []byte {
 		}
 	}
 	return nil
+}
+
+// part gives the characters from from to before to; negative ones count from the
+// end.
+func part(text []rune, from, to int) string {
+	at := func(i int) int {
+		if i < 0 {
+			i += len(text)
+		}
+		return min(max(i, 0), len(text))
+	}
+	from, to = at(from), at(to)
+	return string(text[from:max(from, to)])
 }
 
 func (st step) passes(s string) bool {

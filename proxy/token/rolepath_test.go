@@ -22,6 +22,10 @@ func TestRolePathFinds(t *testing.T) {
 		`.mixed[?(@ != "other")]`: `"app_editor_x"`, `.mixed[?(@ ^== "app_")]`: `"app_editor_x"`,
 		`.mixed[?(@ ==^ "_x")]`: `"app_editor_x"`, `.mixed[?(@ *== "editor")]`: `"app_editor_x"`,
 
+		`.role[:]`: `"r"`, `.a.b.c_1[1:]`: `"bc"`, `.a.b.c_1[:-1]`: `"ab"`, `.a.b.c_1[1:-1]`: `"b"`, `.a.b.c_1[-2:]`: `"bc"`,
+		`.a.b.c_1[200:]`: `""`, `.a.b.c_1[2:1]`: `""`, `.a.b.c_1[-9:9]`: `"abc"`, `.ü[0:1]`: `"u"`,
+		`.mixed[?(@ *== "editor")][4:-2]`: `"editor"`, `.list[0:1]`: ``, `.mixed[0][1:]`: ``,
+
 		`none`: ``, `.a.none`: ``, `.a[0]`: ``, `.list.k`: ``, `.list[3]`: ``, `.list[-4]`: ``, `.role.x`: ``, `.role[0]`: ``,
 		`.mixed[?(@ == "b")]`: ``, `.empty[?(@ != "x")]`: ``, `.a[?(@ == "s")]`: ``, `Role`: ``,
 	} {
@@ -52,7 +56,10 @@ func TestRolePathRefuses(t *testing.T) {
 		`$..role`:                    "a name must follow the dot",
 		`$.*`:                        "a name must follow the dot",
 		`$[*]`:                       "a whole number",
-		`.a[1:2]`:                    "a whole number",
+		`.a[1:2].b`:                  "comes last",
+		`.a[1:][:1]`:                 "comes last",
+		`.a[1:2:3]`:                  "a whole number",
+		`.a[x:]`:                     "a whole number",
 		`.a[01]`:                     "a whole number",
 		`.a[-0]`:                     "a whole number",
 		`.a[+1]`:                     "a whole number",

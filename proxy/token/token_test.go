@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -49,9 +50,11 @@ var testKeys = sync.OnceValue(func() (k struct {
 	return k
 })
 
-// newVerifier builds a Verifier that lives at clock.
+// newVerifier builds a Verifier that lives at clock. It has a cache, as the
+// product has by default.
 func newVerifier(t testing.TB, c Config) *Verifier {
 	t.Helper()
+	c.CacheSize = cmp.Or(c.CacheSize, 1000)
 	v, err := New(c)
 	if err != nil {
 		t.Fatal(err)

@@ -39,17 +39,13 @@ func New(c Config) (*Verifier, error) {
 	if err := errors.Join(keyErr, pathErr, c.checkAud(), c.checkAnonRole()); err != nil {
 		return nil, err
 	}
-	size := c.CacheSize
-	if size <= 0 {
-		size = defaultCacheSize
-	}
 	return &Verifier{
 		keys:      keys,
 		aud:       c.Aud,
 		rolePath:  path,
 		anonRole:  c.AnonRole,
 		anonymous: pg.Caller{Role: c.AnonRole, Claims: `{"role":` + string(quote(c.AnonRole)) + `}`},
-		cache:     newCache(size),
+		cache:     newCache(c.CacheSize, maxCacheBytes),
 		now:       time.Now,
 	}, nil
 }
@@ -82,10 +78,14 @@ func (v *Verifier) Verify(token string) (pg.Caller, error) {
 		return pg.Caller{}, err
 	}
 	g, err := v.grant(payload, now)
+	if g != nil {
+		// Also what is expired: who sends it again and again shall not have its
+		// signature checked each time.
+		v.cache.put(&hash, g)
+	}
 	if err != nil {
 		return pg.Caller{}, err
 	}
-	v.cache.put(&hash, g)
 	return g.caller, nil
 }
 

@@ -143,10 +143,29 @@ func TestRepeatedTokenIsVerifiedOnce(t *testing.T) {
 	wantError(t, got, err, "PGRST303", "JWT not yet valid", "")
 }
 
+func TestWithoutACacheATokenIsVerifiedEachTime(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, -1} {
+		v, err := New(Config{Secret: secret, CacheSize: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := good(`{"role":"editor"}`)
+		for range 2 {
+			got, err := v.Verify(token)
+			wantCaller(t, got, err, "editor", `{"role":"editor"}`)
+		}
+		v.keys = []key{}
+		if got, err := v.Verify(token); err == nil {
+			t.Errorf("a cache of %d remembered %+v", size, got)
+		}
+	}
+}
+
 func TestRefusedTokenIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, Config{Secret: secret})
-	for _, token := range []string{good(`{"role":"editor","exp":1}`), good(`{"role":"none"}`), "a.b.c", good(`{"role":"editor","aud":7}`)} {
+	for _, token := range []string{good(`{"role":"editor","exp":1,"nbf":""}`), good(`{"role":"none"}`), "a.b.c", good(`{"role":"editor","aud":7}`)} {
 		if got, err := v.Verify(token); err == nil {
 			t.Fatalf("got %+v, want an error", got)
 		}
@@ -154,6 +173,31 @@ func TestRefusedTokenIsNotRemembered(t *testing.T) {
 	for i := range v.cache.shards {
 		if n := len(v.cache.shards[i].entries); n != 0 {
 			t.Errorf("shard %d holds %d entries, want none", i, n)
+		}
+	}
+}
+
+// Only time refuses these, so that their signature is checked once.
+func TestTokenOfAnotherTimeIsRemembered(t *testing.T) {
+	t.Parallel()
+	for claims, want := range map[string]string{
+		`{"role":"editor","exp":1699999000}`:                  "JWT expired",
+		`{"role":"editor","nbf":1700009000}`:                  "JWT not yet valid",
+		`{"role":"editor","iat":1700009000,"nbf":1700009001}`: "JWT not yet valid",
+	} {
+		v := newVerifier(t, Config{Secret: secret})
+		token := good(claims)
+		for range 2 {
+			got, err := v.Verify(token)
+			wantError(t, got, err, "PGRST303", want, "")
+			v.keys = []key{}
+		}
+		if st := v.CacheStat(); st != (CacheStat{Hits: 1, Misses: 1, Entries: 1, Bytes: st.Bytes}) {
+			t.Errorf("%s: %+v", claims, st)
+		}
+		v.now = func() time.Time { return time.Unix(1700009001, 0) }
+		if got, err := v.Verify(token); (err == nil) != (want != "JWT expired") || err == nil && got.Role != "editor" {
+			t.Errorf("%s, later: %+v, %v", claims, got, err)
 		}
 	}
 }
@@ -216,7 +260,7 @@ func BenchmarkVerifyMiss(b *testing.B) {
 			token := signWith(b, bb.alg, bb.key, nil, `{"role":"authenticated","exp":1700003600,"email":"ada@example.com"}`)
 			b.ReportAllocs()
 			for b.Loop() {
-				v.cache = newCache(1)
+				v.cache = newCache(1, maxCacheBytes)
 				if _, err := v.Verify(token); err != nil {
 					b.Fatal(err)
 				}

@@ -24,6 +24,11 @@ type Response struct {
 	Role string
 	// Route is the pattern that matched; empty until routed.
 	Route string
+	// LogSQL asks for SQL, the statements that were run, for the access log.
+	LogSQL bool
+	SQL    []string
+	// Unlogged keeps the request out of the access log.
+	Unlogged bool
 	// BeforeHeader, if not nil, is called once when the headers are about to be sent.
 	BeforeHeader func()
 	// Err is what the handler returned, for the access log.

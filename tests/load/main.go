@@ -45,9 +45,15 @@ type loadCase struct {
 
 var cases = []loadCase{
 	{"row", "begin read only;", `select coalesce(json_agg(t), '[]')::text from (select * from api.items where id = :n) as t;`},
+	{"policy", "begin read only;", `select coalesce(json_agg(t), '[]')::text from (select * from api.items_of_tenants where id = :n) as t;`},
 	{"list", "begin read only;", `select coalesce(json_agg(t), '[]')::text from (select * from api.items where id > :n order by id limit 100) as t;`},
+	{"embed", "begin read only;", `select coalesce(json_agg(t), '[]')::text from (select i.*,` +
+		` (select row_to_json(c) from api.categories as c where c.id = i.category_id) as categories,` +
+		` (select json_agg(r) from api.reviews as r where r.item_id = i.id) as reviews from api.items as i where i.id = :n) as t;`},
 	{"insert", "begin;", `insert into api.written (name, price, tags, meta) select name, price, tags, meta from json_to_record(` +
 		`('{"name":"item ' || :n || '","price":' || :n || '.5,"tags":["red","bulk"],"meta":{"weight":' || :n || '}}')::json) as r(name text, price numeric, tags text[], meta jsonb);`},
+	{"bulk", "begin;", `insert into api.written (name, price, tags, meta) select r.name, r.price, r.tags, r.meta from api.body as b,` +
+		` json_to_recordset(b.rows) as r(name text, price numeric, tags text[], meta jsonb);`},
 	{"rpc", "begin read only;", `select to_json(api.price_of(:n));`},
 }
 
@@ -71,7 +77,7 @@ func main() {
 func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) error {
 	for _, name := range names {
 		if !slices.ContainsFunc(cases, func(c loadCase) bool { return c.name == name }) {
-			return fmt.Errorf("there is no case %q: name some of row, list, insert, rpc", name)
+			return fmt.Errorf("there is no case %q: name some of %s", name, caseNames())
 		}
 	}
 	dir, err := os.MkdirTemp("", "fluxbase-load-")
@@ -98,6 +104,9 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 			if err != nil {
 				return err
 			}
+			if err := b.exec(ctx, database, "truncate api.written"); err != nil {
+				return err
+			}
 			d, err := b.pgbench(ctx, c, seconds, pool)
 			if err != nil {
 				return err
@@ -108,6 +117,14 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.2f\t%.1f\t%d\t\n", c.name, h.rps, h.p50, h.p99, d.rps, h.rps/d.rps, h.p99/h.p50, b.rss())
 	}
 	return out.Flush()
+}
+
+func caseNames() string {
+	names := make([]string, len(cases))
+	for i, c := range cases {
+		names[i] = c.name
+	}
+	return strings.Join(names, ", ")
 }
 
 func median(s []sample) sample {

@@ -1,7 +1,11 @@
 -- One request shape a run; CASE, PREFIX and AUTH come from the environment.
 local case, prefix = os.getenv("CASE"), os.getenv("PREFIX")
 local headers = { ["Authorization"] = os.getenv("AUTH"), ["Content-Type"] = "application/json" }
-local thread = 0
+local thread, thousand = 0, nil
+
+local function one(i)
+  return '{"name":"item ' .. i .. '","price":' .. i .. '.5,"tags":["red","bulk"],"meta":{"weight":' .. i .. '}}'
+end
 
 function setup(t)
   thread = thread + 1
@@ -10,14 +14,19 @@ end
 
 function init()
   math.randomseed(os.time() * 16 + seed)
+  local rows = {}
+  for i = 1, 1000 do rows[i] = one(i) end
+  thousand = "[" .. table.concat(rows, ",") .. "]"
 end
 
 local shapes = {
   row = function(n) return wrk.format("GET", prefix .. "/items?id=eq." .. n, headers) end,
+  policy = function(n) return wrk.format("GET", prefix .. "/items_of_tenants?id=eq." .. n, headers) end,
+  embed = function(n) return wrk.format("GET", prefix .. "/items?id=eq." .. n .. "&select=*,categories(*),reviews(*)", headers) end,
+  bulk = function() return wrk.format("POST", prefix .. "/written", headers, thousand) end,
   list = function(n) return wrk.format("GET", prefix .. "/items?id=gt." .. n .. "&order=id&limit=100", headers) end,
   insert = function(n)
-    return wrk.format("POST", prefix .. "/written", headers,
-      '{"name":"item ' .. n .. '","price":' .. n .. '.5,"tags":["red","bulk"],"meta":{"weight":' .. n .. '}}')
+    return wrk.format("POST", prefix .. "/written", headers, one(n))
   end,
   rpc = function(n) return wrk.format("POST", prefix .. "/rpc/price_of", headers, '{"id":' .. n .. '}') end,
 }
