@@ -17,8 +17,11 @@ type Config struct {
 	RingTime          time.Duration `envconfig:"FLUXBASE_REALTIME_RING_TIME" default:"60s" desc:"How long changes are kept there at most. Postgres keeps its log for as long."`
 	MaxChanges        int           `envconfig:"FLUXBASE_REALTIME_MAX_TRANSACTION_CHANGES" default:"10000" desc:"Of a transaction with more changes, or with more bytes than a quarter of the ring, is told only which tables it touched, so that a bulk load needs no memory here."`
 	DeadSlotAfter     time.Duration `envconfig:"FLUXBASE_REALTIME_DEAD_SLOT_AFTER" default:"10m" desc:"After this long without a reader a slot whose name begins with fluxbase_ is dropped, so that a process that is gone doesn't fill the server's disk."`
-	HeartbeatInterval time.Duration `envconfig:"FLUXBASE_REALTIME_HEARTBEAT_INTERVAL" default:"2s" desc:"How often a message is sent through the log to prove that the stream is current."`
+	HeartbeatInterval time.Duration `envconfig:"FLUXBASE_REALTIME_HEARTBEAT_INTERVAL" default:"2s" desc:"How often a message is sent through the log to prove that the stream is current; 2 s at most, since leases of 5 s depend on it."`
 }
+
+// maxHeartbeat leaves a lease two proofs of a current stream.
+const maxHeartbeat = 2 * time.Second
 
 var instanceName = regexp.MustCompile(`^[a-z0-9_]{1,54}$`)
 
@@ -37,13 +40,16 @@ func (c *Config) Check() error {
 		c.DeadSlotAfter = 10 * time.Minute
 	}
 	if c.HeartbeatInterval <= 0 {
-		c.HeartbeatInterval = 2 * time.Second
+		c.HeartbeatInterval = maxHeartbeat
 	}
 	var errs []error
 	if c.DatabaseURL != "" {
 		if _, err := pgx.ParseConfig(c.DatabaseURL); err != nil {
 			errs = append(errs, errors.New("FLUXBASE_REPLICATION_DATABASE_URL is not a connection string: write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password percent-encoded"))
 		}
+	}
+	if c.HeartbeatInterval > maxHeartbeat {
+		errs = append(errs, fmt.Errorf("FLUXBASE_REALTIME_HEARTBEAT_INTERVAL is %s: give at most %s", c.HeartbeatInterval, maxHeartbeat))
 	}
 	if c.Instance != "" && !instanceName.MatchString(c.Instance) {
 		errs = append(errs, fmt.Errorf("FLUXBASE_REALTIME_INSTANCE is %q: give 1 to 54 characters from a to z, 0 to 9 and _", c.Instance))

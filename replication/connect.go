@@ -36,6 +36,7 @@ type facts struct {
 	keepSize     int64  // max_slot_wal_keep_size in bytes, negative for no limit
 	synchronous  string // synchronous_standby_names
 	publications []string
+	oids         []uint32 // of the publications
 }
 
 // control opens an ordinary connection: slots are made by SQL, since the protocol's
@@ -75,8 +76,9 @@ func (s *Stream) look(ctx context.Context, conn *pgx.Conn) (facts, error) {
 	err := conn.QueryRow(ctx, `
 		select current_setting('server_version_num')::integer, current_setting('wal_level'),
 		  pg_size_bytes(current_setting('max_slot_wal_keep_size')), current_setting('synchronous_standby_names'),
-		  array(select pubname::text from pg_catalog.pg_publication where pubname = any ($1) order by 1)`, publications,
-	).Scan(&f.version, &f.walLevel, &f.keepSize, &f.synchronous, &f.publications)
+		  array(select pubname::text from pg_catalog.pg_publication where pubname = any ($1) order by pubname),
+		  array(select oid from pg_catalog.pg_publication where pubname = any ($1) order by pubname)`, publications,
+	).Scan(&f.version, &f.walLevel, &f.keepSize, &f.synchronous, &f.publications, &f.oids)
 	switch {
 	case err != nil:
 		return f, fmt.Errorf("look at the server: %w", err)

@@ -42,12 +42,12 @@ func (s *Stream) heartbeat(tx *changes.Transaction) bool {
 type keeper struct {
 	stream *Stream
 	conn   *pgx.Conn
-	// publications are those that are read, and changedAt is the place from which on
-	// others are, 0 while they are the same.
-	publications []string
-	changedAt    changes.LSN
-	looked       time.Time
-	swept        time.Time
+	// oids are of the publications that are read, and changedAt is the place from which
+	// on others are, 0 while they are the same.
+	oids      []uint32
+	changedAt changes.LSN
+	looked    time.Time
+	swept     time.Time
 }
 
 const (
@@ -144,7 +144,7 @@ func (k *keeper) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if slices.Equal(f.publications, k.publications) {
+	if slices.Equal(f.oids, k.oids) {
 		k.changedAt = 0
 		return nil
 	}

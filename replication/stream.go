@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,7 @@ type Stream struct {
 	flushed changes.LSN
 	// spoilt says that the slot is there but no good.
 	spoilt bool
+	oids   []uint32 // of the publications that were read last
 	warned bool
 	dead   map[string]dead
 
@@ -203,6 +205,11 @@ func (s *Stream) session(ctx context.Context) error {
 		return err
 	}
 	s.limit(f)
+	// What was committed between a publication's end and its return is not told (and
+	// before Postgres 18 not even passed over).
+	if slices.ContainsFunc(s.oids, func(oid uint32) bool { return !slices.Contains(f.oids, oid) }) {
+		s.spoilt = true
+	}
 	own, err := s.ensureSlot(ctx, ctl, f)
 	if err != nil {
 		return err
@@ -212,6 +219,7 @@ func (s *Stream) session(ctx context.Context) error {
 		return err
 	}
 	defer hangUp(conn)
+	s.oids = f.oids
 	s.enter(changes.Streaming, nil)
 	s.metrics.connections.Inc()
 
@@ -222,7 +230,7 @@ func (s *Stream) session(ctx context.Context) error {
 	var others sync.WaitGroup
 	replies := make(chan struct{}, 1)
 	others.Go(func() { end(s.report(session, conn, replies)) })
-	k := &keeper{stream: s, conn: ctl, publications: f.publications}
+	k := &keeper{stream: s, conn: ctl, oids: f.oids}
 	others.Go(func() { end(k.run(session)) })
 	end(s.read(conn, replies))
 	others.Wait()

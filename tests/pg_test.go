@@ -131,6 +131,34 @@ func TestReadOnlyRefusesWrites(t *testing.T) {
 	}
 }
 
+// A login whose transactions are read-only unless they say otherwise writes all
+// the same, two callers at once.
+func TestWritesDoNotDependOnTheLoginsDefault(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	exec(t, d, `create table public.t (i int); grant all on public.t to anon;
+		do $$ begin execute format('alter role authenticator in database %I set default_transaction_read_only = on', current_database()); end $$`)
+	db := openPG(t, d.URL(sql.Authenticator), nil)
+	var callers sync.WaitGroup
+	for range 2 {
+		callers.Go(func() {
+			for range 10 {
+				if _, err := runTx(t.Context(), db, pg.Tx{Caller: anon}, `insert into public.t values (1) returning i::text`); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	if got := mustRun(t, db, pg.Tx{Caller: anon, Mode: pg.ReadOnly}, `select count(*)::text from public.t`); got[0] != "20" {
+		t.Errorf("%s rows were written, want 20", got[0])
+	}
+	// What looks like it, from the statement itself, is the caller's error.
+	if _, err := runTx(t.Context(), db, pg.Tx{Caller: anon}, `do $$ begin raise sqlstate '25001'; end $$`); sqlState(err) != "25001" {
+		t.Errorf("got %v, want 25001", err)
+	}
+}
+
 func TestFailureUndoesAllAndKeepsTheConnection(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)

@@ -32,7 +32,7 @@ var sqlAlready = map[string]string{
 	"argumentRecord params[i].Wide": "format_type()",
 	"argument a.Wide":               "format_type()",
 	"body c.Type":                   "format_type()",
-	"withDefaults c.Default":        "pg_get_expr()",
+	"defaults c.Default":            "pg_get_expr()",
 	"New function":                  "Ident, two lines above",
 	// One of a few words.
 	"step st.Key":                "digits, with a minus or without: an index",
@@ -46,20 +46,25 @@ var sqlAlready = map[string]string{
 	"bodyParam kind":             "json, jsonb",
 	"exists and":                 "where, and",
 	"where word":                 "where, and",
+	"planColumns count":          "constants of the callers",
 	"planColumns more":           "constants of the callers",
+	"node rows":                  "digits, in constLimit",
+	"arrays as":                  "constants, above",
 	// SQL that was made of these.
 	"Item expr": "of Field", "answer count": "constants of the callers", "total page": "constants of the callers",
 	"callStatement count":      "constant, above",
 	"answer p.bodyOf(pl, nil)": "bodyOf", "writeAnswer p.bodyOf(pl, nil)": "bodyOf", "callStatement p.bodyOf(pl, &f.Returns)": "bodyOf",
 	`insert countInserted("+ 1", "0")`: "constants", `onConflict countInserted("- 1", "-1")`: "constants",
-	"explained pl.sql": "a whole statement", "explained s": "constants, above",
-	"transaction pl.sql": "a whole statement", "estimate pl.explain.sql": "a whole statement",
+	"answerRow p.bodyOf(pl, nil)": "bodyOf", "writeAnswer p.first(rowName)": "constants",
+	"complete pl.sql": "a whole statement", "complete s": "constants, above",
+	"transaction pl.sql": "a whole statement", "transaction pl.after": "a whole statement", "estimate pl.explain.sql": "a whole statement",
 	// Double quotes that make no name: of messages, values and the language of URLs.
 	"Ident puts in quotes": "the one", "errorOf puts in quotes": "a message", "haskellQuote puts in quotes": "a message",
 	"text puts in quotes": "a message", "ahead puts in quotes": "a message", "quoted puts in quotes": "reads them",
 	"printQuoted puts in quotes": "a URL", "mime puts in quotes": "a header", "defaultValue puts in quotes": "a document",
 	"textArray puts in quotes": "a value",
-	"readAccess accessSQL":     "a file", "transaction sql": "a file",
+	"readAccess accessSQL":     "a file",
+	"transaction sql":          "a file",
 }
 
 // TestNamesAreQuotedInOnePlace reads what is added to a statement: constants, what
@@ -152,7 +157,7 @@ func (c *sqlCheck) variables(fn *ast.FuncDecl) map[string]string {
 			}
 		case *ast.AssignStmt: // plan.sql = …
 			for i, left := range n.Lhs {
-				if field, ok := left.(*ast.SelectorExpr); ok && strings.EqualFold(field.Sel.Name, "sql") && i < len(n.Rhs) {
+				if field, ok := left.(*ast.SelectorExpr); ok && slices.Contains([]string{"sql", "SQL", "after"}, field.Sel.Name) && !isResponse(field.X) && i < len(n.Rhs) {
 					check(n.Rhs[i])
 				}
 			}
@@ -162,18 +167,24 @@ func (c *sqlCheck) variables(fn *ast.FuncDecl) map[string]string {
 	return found
 }
 
-// builder tells a query.SQL, which is always called q or value, from other things
+// builder tells a query.SQL, which is called q, value or after, from other things
 // to which one adds.
 func builder(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.Ident:
-		return e.Name == "q" || e.Name == "value"
+		return slices.Contains([]string{"q", "value", "after"}, e.Name)
 	case *ast.CallExpr:
 		if method, ok := e.Fun.(*ast.SelectorExpr); ok {
 			return builder(method.X)
 		}
 	}
 	return false
+}
+
+// isResponse tells the answer to a request, which keeps statements for the log.
+func isResponse(e ast.Expr) bool {
+	name, ok := e.(*ast.Ident)
+	return ok && name.Name == "w"
 }
 
 // unknown gives the parts of an expression that are neither constant nor quoted.

@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -61,11 +59,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		// The live heap is a few MiB, which Go would collect hundreds of times a
-		// second under load; four times as much is still small.
-		debug.SetGCPercent(400)
-	}
+	go tuneGC(ctx)
 	log, flush := newLogger(set.Main, logTo)
 	defer flush()
 

@@ -77,13 +77,17 @@ func (e repeatError) Unwrap() error { return e.error }
 // mayRepeat tells whether tx may run again on another connection: when nothing
 // of it can have happened, or nothing of it can matter twice.
 func (b *batch) mayRepeat(ctx context.Context, tx *Tx, err error) bool {
-	const queryCanceled, adminShutdown = "57014", "57P01"
+	const queryCanceled, adminShutdown, activeSQLTransaction = "57014", "57P01", "25001"
 	if ctx.Err() != nil || errors.As(err, new(checkError)) {
 		return false
 	}
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return tx.Mode == ReadOnly || pgconn.SafeToRetry(err)
+	}
+	if pgErr.Code == activeSQLTransaction && pgErr.Routine == "call_bool_check_hook" && tx.Mode == ReadWrite && !tx.readWrite {
+		b.db.readOnly.Store(true) // read-only can't be switched off by a query
+		return true
 	}
 	if b.s.stale(pgErr) {
 		b.s.forget() // the transaction was rolled back whole

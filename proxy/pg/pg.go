@@ -20,7 +20,10 @@ type DB struct {
 	acquire time.Duration
 
 	gaveUp, shared atomic.Int64
-	statements     statementStats
+	// readOnly tells that transactions of the login are read-only unless they begin
+	// otherwise: by its settings, or on a standby, where that fails.
+	readOnly   atomic.Bool
+	statements statementStats
 }
 
 // Open makes a DB for the login of url with at least lo and at most hi
@@ -64,7 +67,10 @@ func Open(ctx context.Context, cfg Config, url string, hi, lo int) (*DB, error) 
 // Reset makes all that comes run on new connections, which know the settings of
 // the login and what else a session reads when it begins. Transactions under way
 // go on.
-func (db *DB) Reset() { db.pool.Reset() }
+func (db *DB) Reset() {
+	db.readOnly.Store(false)
+	db.pool.Reset()
+}
 
 // Close waits for the transactions under way and closes all connections.
 func (db *DB) Close() { db.pool.Close() }
@@ -124,6 +130,7 @@ func (db *DB) Do(ctx context.Context, tx *Tx) (*Result, error) {
 }
 
 func (db *DB) try(ctx context.Context, tx *Tx) (*Result, error) {
+	tx.readWrite = tx.Mode == ReadWrite && db.readOnly.Load()
 	b, err := db.queue.enter(ctx, tx, db.acquire)
 	if err != nil {
 		db.gaveUp.Add(1)

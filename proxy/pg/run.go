@@ -19,12 +19,14 @@ const become = `select set_config('transaction_read_only', $1, true),` +
 	` set_config('request.cookies', $8, true), set_config('request.id', $9, true)`
 
 // named tells what only a transaction that is begun and ended by name can do.
-func (tx *Tx) named() bool { return tx.Check != nil || tx.Rollback || tx.Isolation != "" }
+func (tx *Tx) named() bool {
+	return tx.Check != nil || tx.Rollback || tx.Isolation != "" || tx.readWrite
+}
 
 // sendTx adds tx to the pipeline, up to its Sync.
 func (s *session) sendTx(p *pgconn.Pipeline, tx *Tx) {
 	if tx.named() {
-		s.send(p, stmtKey{sql: begin(tx.Isolation)}, nil, nil, stepDropped)
+		s.send(p, stmtKey{sql: tx.begin()}, nil, nil, stepDropped)
 	}
 	s.sendSettings(p, tx)
 	for i := range tx.Before {
@@ -77,11 +79,15 @@ type checkError struct{ error }
 
 func (e checkError) Unwrap() error { return e.error }
 
-func begin(isolation string) string {
-	if isolation == "" {
-		return "begin"
+func (tx *Tx) begin() string {
+	sql := "begin"
+	if tx.Isolation != "" {
+		sql += " isolation level " + tx.Isolation
 	}
-	return "begin isolation level " + isolation
+	if tx.readWrite {
+		sql += " read write"
+	}
+	return sql
 }
 
 func (tx *Tx) key(st *Statement) stmtKey {

@@ -70,6 +70,9 @@ type Tx struct {
 	// Lines makes Result.Values[0] the first column of all rows, joined by
 	// newlines; EXPLAIN answers so.
 	Lines bool
+	// readWrite has the transaction begun by that name, where the login's own
+	// default is read-only: no query may come before.
+	readWrite bool
 	// Check, if not nil, sees the result before it is decided whether to commit:
 	// an error rolls back and is returned by Do. It costs a second round trip.
 	Check func(*Result) error
