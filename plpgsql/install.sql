@@ -26,7 +26,7 @@ begin
   loop
     execute format(
       'revoke all on routine %s from public, anon, authenticated, service_role, '
-      'fluxbase_replication',
+      'fluxbase_replication, authenticator, fluxbase_service',
       v_function
     );
   end loop;
@@ -57,6 +57,16 @@ $$;
 {{ template "realtime/tg_sql_drop__announce.sql" . }}
 {{ template "realtime/tg_ddl_command_end__keep_identity.sql" . }}
 {{ template "realtime/create_event_triggers.sql" . }}
+{{ template "realtime/topic.sql" . }}
+{{ template "realtime/insert_probes.sql" . }}
+{{ template "realtime/authorize.sql" . }}
+{{ template "realtime/tg_messages__broadcast.sql" . }}
+{{ template "realtime/send.sql" . }}
+{{ template "realtime/broadcast_changes.sql" . }}
+{{ template "realtime/emit_broadcasts.sql" . }}
+{{ template "realtime/see.sql" . }}
+{{ template "realtime/match.sql" . }}
+{{ template "realtime/check_changes.sql" . }}
 
 reset role;
 

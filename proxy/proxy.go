@@ -31,6 +31,8 @@ type Deps struct {
 	// Rest answers all below RestPrefix.
 	Rest       web.Handler
 	RestPrefix string
+	// Realtime answers all below /realtime/v1.
+	Realtime web.Handler
 	// Live is what holds at first.
 	Live Live
 }
@@ -61,6 +63,7 @@ type Server struct {
 	notes      map[string]func() string
 	rest       web.Handler
 	restPrefix string
+	realtime   web.Handler
 	live       atomic.Pointer[Live]
 	// draining turns /readyz off; closing ends each connection with its answer.
 	draining, closing atomic.Bool
@@ -70,7 +73,7 @@ type Server struct {
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
 		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes,
-		rest: deps.Rest, restPrefix: deps.RestPrefix,
+		rest: deps.Rest, restPrefix: deps.RestPrefix, realtime: deps.Realtime,
 	}
 	s.SetLive(deps.Live)
 	deps.Reg.MustRegister(poolCollector{deps.Pools})

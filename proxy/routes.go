@@ -25,6 +25,7 @@ func (s *Server) routes() []route {
 	return []route{
 		{"GET HEAD", "/livez", s.livez},
 		{"GET HEAD", "/readyz", s.readyz},
+		{all, "/realtime/v1/*path", s.realtime},
 		{all, rest, s.rest},
 		{all, rest + "/*path", s.rest},
 	}

@@ -148,6 +148,20 @@ func TestStreamChanges(t *testing.T) {
 		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
 }
 
+func TestRealtimePage(t *testing.T) {
+	t.Parallel()
+	// A server of its own: the page begins where nobody has made our roles yet.
+	db := dbtest.Private(t, dbtest.Options{}).Empty(t)
+	tools := toolsFolder(t)
+	runPage(t, "../docs/how-to/realtime.md",
+		[]string{
+			"PATH=" + tools + ":" + os.Getenv("PATH"), "FLUXBASE_SERVER_METRICS_ADDRESS=off",
+			"NODE_OPTIONS=--experimental-websocket", "NODE_NO_WARNINGS=1",
+			"npm_config_prefer_offline=true", "npm_config_update_notifier=false",
+		},
+		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
+}
+
 // sources are the files that a page may name: those that git would keep.
 func sources(t *testing.T) map[string]bool {
 	t.Helper()

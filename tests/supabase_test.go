@@ -34,8 +34,8 @@ func notesDB(t *testing.T) *dbtest.DB {
 }
 
 // runNode runs a file of tests/js with node's test runner. What node says of a
-// failure is what go test says of it.
-func runNode(t *testing.T, s *server, file string) {
+// failure is what go test says of it. env is added to its environment.
+func runNode(t *testing.T, s *server, file string, env ...string) {
 	t.Helper()
 	if _, err := os.Stat("js/node_modules/@supabase/supabase-js"); err != nil {
 		t.Fatal("the real client is not installed: make test installs it, or: cd tests/js && npm ci --ignore-scripts")
@@ -44,11 +44,11 @@ func runNode(t *testing.T, s *server, file string) {
 	defer cancel()
 	cmd := osexec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", file)
 	cmd.Dir = "js"
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NO_COLOR=1", "NODE_NO_WARNINGS=1",
+	cmd.Env = append(env,
+		"PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "NO_COLOR=1", "NODE_NO_WARNINGS=1",
 		"NODE_OPTIONS=--experimental-websocket", // Node 20 has what the client's constructor wants only then
-		"FLUXBASE_TEST_URL=" + s.URL, "FLUXBASE_TEST_JWT_SECRET=" + jwtSecret,
-	}
+		"FLUXBASE_TEST_URL="+s.URL, "FLUXBASE_TEST_JWT_SECRET="+jwtSecret,
+	)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		passed := regexp.MustCompile(`(?m)^ *✔.*\n`)

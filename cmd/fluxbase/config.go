@@ -16,18 +16,19 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/rest"
 	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/replication"
+	"github.com/fluxbase/fluxbase/replication/realtime"
 )
 
 // Config is what the process itself needs to know; each package has its own.
 type Config struct {
-	Modules   []string `envconfig:"FLUXBASE_MODULES" default:"all" desc:"Capabilities to serve, comma separated: rest; or all. With rest alone nothing of ours needs to be installed in the database."`
+	Modules   []string `envconfig:"FLUXBASE_MODULES" default:"all" desc:"Capabilities to serve, comma separated: rest, realtime; or all. realtime needs FLUXBASE_REPLICATION_DATABASE_URL. With rest alone nothing of ours needs to be installed in the database."`
 	LogLevel  string   `envconfig:"FLUXBASE_LOG_LEVEL" default:"info" pgrst:"log-level" dropin:"error" desc:"debug, info (a line for each request), warn, error (failures of the server only), or crit (nearly nothing). In PostgREST's place warn has what is answered with 4xx too, and error all 5xx."`
 	LogQuery  bool     `envconfig:"FLUXBASE_LOG_QUERY" default:"false" pgrst:"log-query" desc:"Add the SQL of a request to its line in the log; the values are not in it."`
 	LogFormat string   `envconfig:"FLUXBASE_LOG_FORMAT" default:"json" desc:"json for machines, text for people."`
 }
 
 // modules are the capabilities that FLUXBASE_MODULES can name.
-var modules = []string{"rest"}
+var modules = []string{"rest", "realtime"}
 
 // Check reports every setting that means nothing.
 func (c *Config) Check() error {
@@ -73,6 +74,8 @@ type settings struct {
 	Rest   rest.Config
 	DropIn DropInConfig
 	Stream replication.Config
+	// Realtime is served where there is a stream.
+	Realtime realtime.Config
 
 	dropIn bool
 	// ignored are variables that PostgREST may know, but not we.
@@ -121,7 +124,7 @@ type checker interface{ Check() error }
 
 // all lists the Configs; docs/reference/config.md is generated from it.
 func (s *settings) all() []checker {
-	return []checker{&s.Main, &s.Server, &s.DB, &s.JWT, &s.Rest, &s.DropIn, &s.Stream}
+	return []checker{&s.Main, &s.Server, &s.DB, &s.JWT, &s.Rest, &s.DropIn, &s.Stream, &s.Realtime}
 }
 
 // loadSettings reads the environment and, in drop-in mode, what the database has
@@ -157,6 +160,9 @@ func loadSettings(f flags, database map[string]string) (*settings, error) {
 	}
 	for _, c := range s.all() {
 		errs = append(errs, split(c.Check())...)
+	}
+	if slices.Contains(s.Main.Modules, "realtime") && s.Stream.DatabaseURL == "" {
+		errs = append(errs, errors.New("FLUXBASE_MODULES names realtime, which needs FLUXBASE_REPLICATION_DATABASE_URL"))
 	}
 	s.ignored = l.unknown()
 	if len(errs) == 0 {

@@ -48,7 +48,7 @@ func configReference() string {
 		"authenticator set pgrst.db_schemas = 'api'`, in drop-in mode), and from the `PGRST_` variable named here; the first of\n" +
 		"these wins. Drop-in mode is on where `PGRST_DB_URI` is set or the prefix is `/`; defaults are then those after \"drop-in\".\n" +
 		"`PGRST_APP_SETTINGS_X` (or `FLUXBASE_REST_APP_SETTINGS_X`) is `current_setting('app.settings.x')` in each request.\n")
-	titles := []string{"Process", "HTTP server", "Database", "Tokens", "REST", "In PostgREST's place", "Change stream"}
+	titles := []string{"Process", "HTTP server", "Database", "Tokens", "REST", "In PostgREST's place", "Change stream", "Realtime"}
 	for i, c := range new(settings).all() {
 		fmt.Fprintf(&b, "\n## %s\n\n| variable | type | default | what and why |\n| --- | --- | --- | --- |\n", titles[i])
 		writeFields(&b, reflect.TypeOf(c).Elem())

@@ -6,13 +6,19 @@ import (
 	"os"
 
 	"github.com/fluxbase/fluxbase/proxy"
+	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/replication"
 	"github.com/fluxbase/fluxbase/replication/bus"
+	"github.com/fluxbase/fluxbase/replication/realtime"
 )
 
 // busConnections is one for the lease and one for what the stream waits for.
 const busConnections = 2
+
+// emitConnections is one for the batch that is on its way, and one in reserve.
+const emitConnections = 2
 
 // stream follows the changes of the database until ctx ends. address is where this
 // process listens, which tells it from the others of its host.
@@ -29,9 +35,19 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 	if err != nil {
 		return fmt.Errorf("find a name for this process: %w", err)
 	}
+	handlers := map[string]func([]byte){}
+	if set.Main.on("realtime") {
+		hub, err := channels(ctx, set, source, f, deps)
+		if err != nil {
+			return err
+		}
+		handlers["broadcast"] = hub.Broadcasts
+		deps.Realtime = hub.Serve
+	}
 	b := bus.New(bus.Deps{
 		Source: source, DB: db, Name: host + " " + address,
 		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: f.schemaChanged,
+		Handlers: handlers,
 	})
 	f.announced = b.AnnouncesDDL
 	deps.Notes["changes"], deps.Notes["lease"] = source.Note, b.Note
@@ -41,4 +57,25 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 		b.Run(ctx)
 	})
 	return nil
+}
+
+// channels takes the clients of realtime until ctx ends.
+func channels(ctx context.Context, set *settings, source changes.Source, f *front, deps *proxy.Deps) (*realtime.Hub, error) {
+	tokens, err := token.New(set.JWT)
+	if err != nil {
+		return nil, err
+	}
+	emit, err := pg.Open(ctx, set.DB, set.Stream.DatabaseURL, emitConnections, 0)
+	if err != nil {
+		return nil, fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
+	}
+	hub := realtime.New(set.Realtime, realtime.Deps{
+		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source,
+		Tokens: tokens, Origins: set.Server.CORSOrigins, Log: deps.Log, Reg: deps.Reg,
+	})
+	f.background.Go(func() {
+		defer emit.Close()
+		hub.Run(ctx)
+	})
+	return hub, nil
 }

@@ -17,6 +17,7 @@ type Code struct {
 var Codes = []Code{
 	{"body_too_large", http.StatusRequestEntityTooLarge, "the request body is over the limit of its route class"},
 	{"client_gone", 499, "the client closed the connection before the answer (seen in logs only)"},
+	{"forbidden", http.StatusForbidden, "the caller has no right to this"},
 	{"forbidden_origin", http.StatusForbidden, "a browser's preflight came from an origin that CORS does not allow"},
 	{"internal_error", http.StatusInternalServerError, "something failed inside; the log has more under the request id"},
 	{"invalid_request", http.StatusBadRequest, "the request is not well formed HTTP for this route"},
@@ -24,6 +25,10 @@ var Codes = []Code{
 	{"not_found", http.StatusNotFound, "no route has this path"},
 	{"request_timeout", http.StatusGatewayTimeout, "the request ran into its deadline; its transaction was rolled back"},
 	{"shutting_down", http.StatusServiceUnavailable, "the process is stopping; try again, another one answers"},
+	{"too_many_requests", http.StatusTooManyRequests, "a limit on how much is asked for is reached; try again later, or ask for less at once"},
+	{"unauthorized", http.StatusUnauthorized, "the route needs an API key or a token, and none came"},
+	{"unprocessable", http.StatusUnprocessableEntity, "the body is well formed, but not what the route takes"},
+	{"unsupported_media_type", http.StatusUnsupportedMediaType, "the body is of a type that the route doesn't take"},
 	{"json_too_deep", http.StatusBadRequest, "the body nests deeper than 64 levels"},
 
 	{"PGRST000", http.StatusServiceUnavailable, "the database can't be reached, or a connection was lost"},

@@ -30,6 +30,9 @@ type Deps struct {
 	// SchemaChanged is called when tables, functions or settings of roles may have
 	// changed, once new snapshots show it. It must not wait for anything.
 	SchemaChanged func()
+	// Handlers are called with the data of messages of further kinds, in the order of
+	// their commits. They must not wait for anything.
+	Handlers map[string]func(data []byte)
 }
 
 // Bus applies what the stream says of the product itself.
@@ -134,7 +137,11 @@ func (b *Bus) apply(ctx context.Context, tx *changes.Transaction) {
 		case "mark":
 			mark = true
 		default:
-			continue // of a newer release
+			handle := b.Handlers[kind]
+			if handle == nil {
+				continue // of a newer release, or a capability that is off
+			}
+			handle(data(e))
 		}
 		b.messages.WithLabelValues(kind).Inc()
 	}
@@ -202,7 +209,7 @@ func (b *Bus) fence(ctx context.Context, xid uint32) {
 			if err != nil {
 				return err
 			}
-			if visible, err := sees(snapshot, xid); err != nil || visible {
+			if visible, err := Sees(snapshot, xid); err != nil || visible {
 				return err
 			}
 			if !sleep(ctx, pause) {

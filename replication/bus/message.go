@@ -26,6 +26,15 @@ var (
 	errUnknownKey = errors.New("unknown_key")
 )
 
+// data returns what a verified message says.
+func data(e *changes.Event) []byte {
+	_, rest, _ := bytes.Cut(e.Content, []byte(" "))
+	_, body, _ := bytes.Cut(rest, []byte(" "))
+	var m struct{ Data json.RawMessage }
+	_ = json.Unmarshal(body, &m) // verify has read it
+	return m.Data
+}
+
 // verify says what is wrong with a message, unless fluxbase.emit made it in the
 // transaction xid.
 func (k keys) verify(e *changes.Event, xid uint32) error {

@@ -87,12 +87,12 @@ func TestSnapshots(t *testing.T) {
 		{"4294967290:4294967300:", 3, true},
 		{"4294967286:4294967290:", 3, false},
 	} {
-		if got, err := sees(tt.snapshot, tt.xid); err != nil || got != tt.want {
+		if got, err := Sees(tt.snapshot, tt.xid); err != nil || got != tt.want {
 			t.Errorf("%s sees %d: got %t, %v", tt.snapshot, tt.xid, got, err)
 		}
 	}
 	for _, bad := range []string{"", "10", "10:20", "a:20:", "10:b:"} {
-		if _, err := sees(bad, 1); err == nil {
+		if _, err := Sees(bad, 1); err == nil {
 			t.Errorf("%q is taken for a snapshot", bad)
 		}
 	}

@@ -8,10 +8,10 @@ import (
 
 var errSnapshot = errors.New("malformed snapshot")
 
-// sees tells whether a snapshot, as pg_current_snapshot() prints it, shows what a
+// Sees tells whether a snapshot, as pg_current_snapshot() prints it, shows what a
 // committed transaction has done. A commit is streamed a moment before it is
 // visible, and with synchronous standbys long before.
-func sees(snapshot string, xid uint32) (bool, error) {
+func Sees(snapshot string, xid uint32) (bool, error) {
 	lo, rest, _ := strings.Cut(snapshot, ":")
 	hi, running, ok := strings.Cut(rest, ":")
 	xmin, errMin := strconv.ParseUint(lo, 10, 64)

@@ -1,0 +1,277 @@
+package realtime
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+// channel is one topic that one client has joined.
+type channel struct {
+	room
+	client *client
+	// id tells its messages from those of all other channels of all processes.
+	id      string
+	wire    string // the topic with its prefix
+	joinRef json.RawMessage
+	// ack answers each broadcast; self brings it back to its sender.
+	ack, self bool
+
+	// who changes with a new token.
+	who atomic.Pointer[identity]
+	// access is for the client's reading goroutine.
+	access access
+	// bindings are what it hears of tables; fixed.
+	bindings []*binding
+
+	expiry *time.Timer // guarded by client.mu; nil for a token that never expires
+}
+
+// joinPayload is what of a join is read.
+type joinPayload struct {
+	Config struct {
+		Private   bool
+		Broadcast struct{ Ack, Self bool }
+		// Changes are told apart by whether there are any.
+		Changes []json.RawMessage `json:"postgres_changes"`
+	}
+	Token     string `json:"access_token"`
+	UserToken string `json:"user_token"` // of very old clients
+}
+
+const joinTimeout = 10 * time.Second
+
+// join has the client listen to a channel, or says why not.
+func (c *client) join(ctx context.Context, m *message) {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	ch, err := c.newChannel(ctx, m)
+	if err != nil {
+		c.hub.metrics.refused.Inc()
+		c.refuse(m, err.Error())
+		return
+	}
+	c.mu.Lock()
+	old := c.channels[m.topic]
+	c.mu.Unlock()
+	if old != nil && c.drop(old) {
+		// A second join takes the place of the first, as in Phoenix.
+		c.send(old.joinRef, old.joinRef, old.wire, eventClose, emptyObject)
+	}
+	c.hub.add(ch, func() {
+		// Here, so that the end of its token can't remove what is not there yet.
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.channels[m.topic] = ch
+		c.expire(ch)
+		c.reply(m, statusOK, ch.bound())
+	})
+	if len(ch.bindings) > 0 {
+		c.system(ch, extensionChanges, statusOK, "Subscribed to PostgreSQL")
+	}
+}
+
+// bound is the answer to a join: its bindings with their ids.
+func (ch *channel) bound() []byte {
+	specs := make([]bindingSpec, len(ch.bindings))
+	for i, b := range ch.bindings {
+		specs[i] = b.bindingSpec
+	}
+	text, _ := json.Marshal(map[string][]bindingSpec{"postgres_changes": specs}) // texts never fail
+	return text
+}
+
+// newChannel checks a join. Its error is for the client.
+func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
+	topic, ok := strings.CutPrefix(m.topic, topicPrefix)
+	if !ok || topic == "" {
+		return nil, errors.New("TopicNameRequired: You must provide a topic name")
+	}
+	var p joinPayload
+	if len(m.payload) > 0 && json.Unmarshal(m.payload, &p) != nil {
+		return nil, errors.New("InvalidJoinConfiguration: The join payload is not well formed")
+	}
+	if c.hub.cfg.PrivateOnly && !p.Config.Private {
+		return nil, errors.New("PrivateOnly: This project only allows private channels")
+	}
+	c.mu.Lock()
+	joined, again := len(c.channels), c.channels[m.topic] != nil
+	c.mu.Unlock()
+	if joined >= c.hub.cfg.MaxChannels && !again {
+		return nil, errors.New("ChannelRateLimitReached: Too many channels")
+	}
+	ch := &channel{
+		room: room{topic, p.Config.Private}, client: c, id: newID(), wire: m.topic, joinRef: m.joinRef,
+		ack: p.Config.Broadcast.Ack, self: p.Config.Broadcast.Self,
+	}
+	who := c.key
+	if text := cmp.Or(p.Token, p.UserToken); isToken(text) {
+		var err error
+		if who, err = c.hub.identify(text); err != nil {
+			return nil, err
+		}
+	} else if err := c.key.expired(time.Now()); err != nil {
+		return nil, err
+	}
+	ch.who.Store(&who)
+	var err error
+	ch.access, err = c.hub.access(ctx, ch)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ch.access.reads():
+		return nil, errors.New("Unauthorized: You do not have permissions to read from this Channel topic: " + topic)
+	}
+	if err := c.hub.bind(ctx, ch, p.Config.Changes); err != nil {
+		return nil, err
+	}
+	return ch, nil
+}
+
+// isToken tells whether a client means a JWT. The newer API keys say nothing about
+// a user, and the connection has shown its key already.
+func isToken(s string) bool { return s != "" && !strings.HasPrefix(s, "sb_") }
+
+// renew has a channel go on under another token.
+func (c *client) renew(ctx context.Context, ch *channel, m *message) {
+	var p joinPayload
+	if json.Unmarshal(m.payload, &p) != nil || !isToken(p.Token) || p.Token == ch.who.Load().token {
+		return
+	}
+	who, err := c.hub.identify(p.Token)
+	if err != nil {
+		c.shut(ch, err.Error())
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	access, err := access{}, c.hub.checkBindings(ctx, ch, &who)
+	ch.who.Store(&who)
+	if err == nil {
+		access, err = c.hub.access(ctx, ch)
+	}
+	switch {
+	case err != nil && !errors.As(err, new(denied)):
+		c.shut(ch, err.Error()) // a rejoin tries again
+		return
+	case err != nil || !access.reads():
+		c.shut(ch, "You no longer have permission to read from this Channel topic: "+ch.topic)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ch.access = access
+	if c.channels[ch.wire] == ch {
+		c.expire(ch)
+	}
+}
+
+// expire closes a channel when its token ends. The caller holds c.mu.
+func (c *client) expire(ch *channel) {
+	if ch.expiry != nil {
+		ch.expiry.Stop()
+		ch.expiry = nil
+	}
+	end := ch.who.Load().expires
+	if end.IsZero() {
+		return
+	}
+	ch.expiry = time.AfterFunc(time.Until(end), func() {
+		c.shut(ch, fmt.Sprintf("Token has expired %.0f seconds ago", time.Since(end.Add(-tokenSkew)).Seconds()))
+	})
+}
+
+// shut closes a channel and tells the client why.
+func (c *client) shut(ch *channel, why string) {
+	if !c.drop(ch) {
+		return
+	}
+	c.system(ch, "system", statusError, why)
+	c.send(ch.joinRef, ch.joinRef, ch.wire, eventClose, emptyObject)
+}
+
+// system tells the client how a channel is.
+func (c *client) system(ch *channel, extension, status, text string) {
+	payload, _ := json.Marshal(map[string]string{ // texts never fail
+		"extension": extension, "status": status, "message": text, "channel": ch.topic,
+	})
+	c.send(ch.joinRef, null, ch.wire, eventSystem, payload)
+}
+
+// drop takes a channel out of the hub; false if that was done before.
+func (c *client) drop(ch *channel) bool {
+	c.mu.Lock()
+	if c.channels[ch.wire] != ch {
+		c.mu.Unlock()
+		return false
+	}
+	delete(c.channels, ch.wire)
+	if ch.expiry != nil {
+		ch.expiry.Stop()
+	}
+	c.mu.Unlock()
+	c.hub.remove(ch)
+	return true
+}
+
+func (c *client) channel(wire string) *channel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.channels[wire]
+}
+
+func (c *client) all() (list []*channel) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ch := range c.channels {
+		list = append(list, ch)
+	}
+	return list
+}
+
+// broadcast sends what a client says to its channel. Who may not write is not told,
+// because clients of Supabase expect no answer.
+func (c *client) broadcast(ch *channel, m *message) {
+	b := broadcast{Topic: ch.topic, Private: ch.private, From: ch.id}
+	switch {
+	case m.push && m.isRaw:
+		b.Event, b.Payload, b.Bytes = m.userEvent, base64.StdEncoding.EncodeToString(m.payload), true
+	case m.push:
+		b.Event, b.Payload = m.userEvent, string(m.payload)
+	default:
+		var p struct {
+			Event   string
+			Payload json.RawMessage
+		}
+		if json.Unmarshal(m.payload, &p) != nil || !isName(p.Event) {
+			c.refuse(m, "InvalidBroadcast: a broadcast has an event and a payload")
+			return
+		}
+		if p.Payload == nil {
+			p.Payload = emptyObject
+		}
+		b.Event, b.Payload = p.Event, string(p.Payload)
+	}
+	if !ch.access.writeBroadcast {
+		return
+	}
+	answer := func(err error) {
+		switch {
+		case err != nil:
+			c.refuse(m, web.AsError(err).Message)
+		case ch.ack:
+			c.reply(m, statusOK, emptyObject)
+		}
+	}
+	if err := c.hub.sender.send(&b, answer); err != nil {
+		answer(err)
+	}
+}

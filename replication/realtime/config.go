@@ -1,0 +1,42 @@
+package realtime
+
+import "time"
+
+// Config is how much a client may ask for.
+type Config struct {
+	MaxConnections    int           `envconfig:"FLUXBASE_REALTIME_MAX_CONNECTIONS" default:"10000" desc:"Open WebSockets of this process; the next one is refused with 429."`
+	MaxChannels       int           `envconfig:"FLUXBASE_REALTIME_MAX_CHANNELS" default:"100" desc:"Channels that one connection may have joined at once."`
+	JoinsPerSecond    int           `envconfig:"FLUXBASE_REALTIME_JOINS_PER_SECOND" default:"100" desc:"Joins, leaves and new tokens of one connection, of which each may ask the database. A connection with more is closed with 1008."`
+	MessagesPerSecond int           `envconfig:"FLUXBASE_REALTIME_MESSAGES_PER_SECOND" default:"100" desc:"Messages that one connection may send. The channel that sends more is closed."`
+	MaxMessageBytes   int64         `envconfig:"FLUXBASE_REALTIME_MAX_MESSAGE_BYTES" default:"3145728" desc:"Size of a message that a client may send; a connection with a larger one is closed with 1009."`
+	QueueMessages     int           `envconfig:"FLUXBASE_REALTIME_QUEUE_MESSAGES" default:"256" desc:"Messages that may wait for a client that reads too slowly; with the next one it is closed with 1008."`
+	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it, beside what is being written. A single message may be larger."`
+	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
+	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
+}
+
+// Check applies the defaults.
+func (c *Config) Check() error {
+	for _, n := range []struct {
+		value *int
+		or    int
+	}{
+		{&c.MaxConnections, 10_000},
+		{&c.MaxChannels, 100},
+		{&c.JoinsPerSecond, 100},
+		{&c.MessagesPerSecond, 100},
+		{&c.QueueMessages, 256},
+		{&c.QueueBytes, 256 << 10},
+	} {
+		if *n.value <= 0 {
+			*n.value = n.or
+		}
+	}
+	if c.MaxMessageBytes <= 0 {
+		c.MaxMessageBytes = 3 << 20
+	}
+	if c.PingInterval <= 0 {
+		c.PingInterval = 25 * time.Second
+	}
+	return nil
+}

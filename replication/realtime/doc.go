@@ -1,0 +1,11 @@
+// Package realtime is what @supabase/realtime-js talks to: a WebSocket with
+// channels in Phoenix's protocol, and a broadcast over HTTP.
+//
+// The life of a message: client.go reads a frame, protocol.go parses it, channel.go
+// does what it asks; whether a caller may use a private channel is decided by the
+// policies on realtime.messages (authorize.go). A broadcast is sent through the
+// database (sender.go), so that each process hears of it in one order with all
+// others, and what was sent from SQL too: the bus hands it to hub.go, which puts one
+// shared frame into the queue of each client that listens. A client that does not
+// read is closed; nobody waits for it.
+package realtime

@@ -1,0 +1,240 @@
+package realtime
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fluxbase/fluxbase/proxy/changes"
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/token"
+)
+
+// Deps is what a Hub works with.
+type Deps struct {
+	// Anon asks for the rights of callers; Service for those of service_role. Without
+	// it Anon does.
+	Anon, Service *pg.DB
+	// Emit is the database as fluxbase_replication, to send with.
+	Emit *pg.DB
+	// Source tells of changes of tables.
+	Source changes.Source
+	Tokens *token.Verifier
+	// Origins are those whose pages may connect; * is all.
+	Origins []string
+	Log     *slog.Logger
+	Reg     prometheus.Registerer
+}
+
+// Hub knows the clients of this process and what they listen to.
+type Hub struct {
+	Deps
+	cfg     Config
+	metrics *metrics
+	sender  *sender
+	seed    maphash.Seed
+	shards  [shards]shard
+
+	bindings bindings
+
+	mu      sync.Mutex
+	clients map[*client]struct{}
+	open    int // clients, and those whose connection is being made
+	closing bool
+	running sync.WaitGroup // of all that are open
+}
+
+// shards keep joins of different channels from waiting for each other.
+const shards = 32
+
+// room is what a channel listens to: public and private ones of one name are two.
+type room struct {
+	topic   string
+	private bool
+}
+
+type shard struct {
+	mu    sync.RWMutex
+	rooms map[room]map[*channel]struct{}
+}
+
+// New makes a Hub that takes clients at once and sends with Run. cfg must have
+// passed Check.
+func New(cfg Config, deps Deps) *Hub {
+	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}}
+	for i := range h.shards {
+		h.shards[i].rooms = map[room]map[*channel]struct{}{}
+	}
+	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
+	h.metrics = newMetrics(h)
+	h.sender = newSender(deps.Emit)
+	return h
+}
+
+// stopPatience is how long clients have to take what waits for them at the end.
+const stopPatience = 5 * time.Second
+
+const stopReason = "the server is stopping"
+
+// Run sends until ctx ends. Then it takes no client any more and closes each with
+// 1001, after what waits for it.
+func (h *Hub) Run(ctx context.Context) {
+	var following sync.WaitGroup
+	following.Go(func() { h.follow(ctx) })
+	defer following.Wait()
+	h.sender.run(ctx)
+	h.mu.Lock()
+	h.closing = true
+	for c := range h.clients {
+		c.out.close(closeFrame(closeGoingAway, stopReason))
+	}
+	h.mu.Unlock()
+	late := time.AfterFunc(stopPatience, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for c := range h.clients {
+			_ = c.conn.Close()
+		}
+	})
+	defer late.Stop()
+	h.running.Wait()
+}
+
+// reserve counts a client in, unless there are too many or the process stops.
+func (h *Hub) reserve() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closing:
+		return errStopping
+	case h.open >= h.cfg.MaxConnections:
+		return errTooManyClients
+	}
+	h.open++
+	h.running.Add(1)
+	return nil
+}
+
+// enter makes a client known whose connection stands.
+func (h *Hub) enter(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.clients[c] = struct{}{}
+	if h.closing {
+		c.out.close(closeFrame(closeGoingAway, stopReason))
+	}
+}
+
+// exit ends what reserve began.
+func (h *Hub) exit(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.clients, c)
+	h.open--
+	h.running.Done()
+}
+
+func (h *Hub) shard(r room) *shard {
+	return &h.shards[maphash.Comparable(h.seed, r)%shards]
+}
+
+// add has a channel listen. confirm is called when nothing can be missed any more
+// and nothing has been sent to it yet.
+func (h *Hub) add(ch *channel, confirm func()) {
+	s := h.shard(ch.room)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	members := s.rooms[ch.room]
+	if members == nil {
+		members = map[*channel]struct{}{}
+		s.rooms[ch.room] = members
+	}
+	members[ch] = struct{}{}
+	h.bindings.add(ch.bindings)
+	h.metrics.channels.Inc()
+	confirm()
+}
+
+func (h *Hub) remove(ch *channel) {
+	s := h.shard(ch.room)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h.bindings.remove(ch.bindings)
+	members := s.rooms[ch.room]
+	delete(members, ch)
+	if len(members) == 0 {
+		delete(s.rooms, ch.room)
+	}
+	h.metrics.channels.Dec()
+}
+
+// broadcast is a message between processes.
+type broadcast struct {
+	Topic string `json:"topic"`
+	Event string `json:"event"`
+	// Payload is JSON, or base64 if Bytes is set.
+	Payload string `json:"payload"`
+	Bytes   bool   `json:"bytes,omitempty"`
+	Private bool   `json:"private"`
+	// From is the channel that sent it; empty if none did.
+	From string `json:"from,omitempty"`
+}
+
+// Broadcasts delivers what the bus has brought: a JSON array of broadcast. It waits
+// for no client.
+func (h *Hub) Broadcasts(data []byte) {
+	var list []broadcast
+	if err := json.Unmarshal(data, &list); err != nil {
+		h.Log.Error("a broadcast of another release is dropped", "error", err)
+		return
+	}
+	for i := range list {
+		h.deliver(&list[i])
+	}
+}
+
+func (h *Hub) deliver(b *broadcast) {
+	r := room{b.Topic, b.Private}
+	s := h.shard(r)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	members := s.rooms[r]
+	if len(members) == 0 {
+		return
+	}
+	// One frame for all who speak a version.
+	var frames [2][]byte
+	for ch := range members {
+		if ch.id == b.From && !ch.self {
+			continue
+		}
+		v := ch.client.v
+		if b.Bytes && v != v2 {
+			continue // has no way to say it
+		}
+		if frames[v] == nil {
+			frames[v] = b.frame(v)
+		}
+		ch.client.put(frames[v])
+	}
+}
+
+func (b *broadcast) frame(v version) []byte {
+	topic := topicPrefix + b.Topic
+	if b.Bytes {
+		payload, _ := base64.StdEncoding.DecodeString(b.Payload) // made by this product
+		return frameBytes(topic, b.Event, payload)
+	}
+	payload := make([]byte, 0, len(b.Payload)+len(b.Event)+50)
+	payload = append(payload, `{"type":"broadcast","event":`...)
+	payload = append(payload, quote(b.Event)...)
+	payload = append(payload, `,"payload":`...)
+	payload = append(payload, b.Payload...)
+	return v.frameText(null, null, topic, eventBroadcast, append(payload, '}'))
+}

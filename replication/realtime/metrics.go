@@ -1,0 +1,51 @@
+package realtime
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	channels             prometheus.Gauge
+	received, sent, slow prometheus.Counter
+	refused, fenced      prometheus.Counter
+	authorize, see       prometheus.Histogram
+}
+
+func newMetrics(h *Hub) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "fluxbase_realtime_" + name, Help: help})
+	}
+	gauge := func(name, help string, value func(*client) int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "fluxbase_realtime_" + name, Help: help}, func() float64 {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			sum := 0
+			for c := range h.clients {
+				sum += value(c)
+			}
+			return float64(sum)
+		})
+	}
+	histogram := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "fluxbase_realtime_" + name, Help: help,
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		})
+	}
+	m := &metrics{
+		channels: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fluxbase_realtime_channels", Help: "Channels that clients have joined.",
+		}),
+		received:  counter("messages_received_total", "Messages of clients."),
+		sent:      counter("messages_sent_total", "Messages queued for clients."),
+		slow:      counter("slow_clients_total", "Clients closed because they did not read what waited for them."),
+		refused:   counter("joins_refused_total", "Joins answered with an error."),
+		fenced:    counter("fence_retries_total", "Decisions about changes that were asked for again because a commit was not visible yet."),
+		authorize: histogram("authorize_seconds", "Time to ask the policies for the rights in a private channel."),
+		see:       histogram("see_seconds", "Time to ask the policies who may see the changes of a table."),
+	}
+	h.Reg.MustRegister(
+		m.channels, m.received, m.sent, m.slow, m.refused, m.fenced, m.authorize, m.see,
+		gauge("connections", "Open WebSockets.", func(*client) int { return 1 }),
+		gauge("queued_messages", "Messages that wait for clients to read.", func(c *client) int { return c.out.length() }),
+	)
+	return m
+}
