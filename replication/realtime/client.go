@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -61,10 +62,22 @@ func (c *client) run() {
 	c.read(ctx)
 	c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
 	writing.Wait()
+	c.linger()
 	_ = c.conn.Close()
 	for _, ch := range c.all() {
 		c.drop(ch)
 	}
+}
+
+// linger takes what the client still sends, until it goes or its time is up: the
+// kernel answers unread data with a reset, in which the close frame would be lost
+// (RFC 9112 section 9.6 has the same for HTTP).
+func (c *client) linger() {
+	conn := c.conn.NetConn()
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 // put queues a frame for the client, and gives up one that is too slow.
