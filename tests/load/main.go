@@ -51,8 +51,8 @@ var cases = []loadCase{
 	{"embed", "begin read only;", `select coalesce(json_agg(t), '[]')::text from (select i.*,` +
 		` (select row_to_json(c) from api.categories as c where c.id = i.category_id) as categories,` +
 		` (select json_agg(r) from api.reviews as r where r.item_id = i.id) as reviews from api.items as i where i.id = :n) as t;`},
-	{"insert", "begin;", `insert into api.written (name, price, tags, meta) select name, price, tags, meta from json_to_record(` +
-		`('{"name":"item ' || :n || '","price":' || :n || '.5,"tags":["red","bulk"],"meta":{"weight":' || :n || '}}')::json) as r(name text, price numeric, tags text[], meta jsonb);`},
+	{"insert", "begin;", `insert into api.written (name, price, tags, meta)` +
+		` values ('item ' || :n, :n + 0.5, array['red', 'bulk'], jsonb_build_object('weight', :n));`},
 	{"bulk", "begin;", `insert into api.written (name, price, tags, meta) select r.name, r.price, r.tags, r.meta from api.body as b,` +
 		` json_to_recordset(b.rows) as r(name text, price numeric, tags text[], meta jsonb);`},
 	{"rpc", "begin read only;", `select to_json(api.price_of(:n));`},
