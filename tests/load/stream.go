@@ -174,7 +174,8 @@ func within(ctx context.Context, what string, done func() (bool, error)) error {
 	}
 }
 
-// ticks is the CPU time of processes so far, in hundredths of a second (proc(5)).
+// ticks is the CPU time of processes and their ended children so far, in hundredths
+// of a second (proc(5)).
 func ticks(pids []int) (sum int) {
 	for _, pid := range pids {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -182,7 +183,7 @@ func ticks(pids []int) (sum int) {
 			continue // it has ended, and the load with it
 		}
 		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		for _, f := range fields[11:13] { // utime and stime
+		for _, f := range fields[11:15] { // utime, stime, cutime, cstime
 			n, _ := strconv.Atoi(f)
 			sum += n
 		}
