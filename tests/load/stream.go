@@ -27,9 +27,6 @@ const most = 2
 // stream measures writers of single rows while 0, 1, … processes stream them: their
 // throughput, and what a row costs a walsender and a process.
 func (b *bench) stream(ctx context.Context, seconds, rounds, clients int) error {
-	if err := b.prepareStream(ctx); err != nil {
-		return err
-	}
 	insert := filepath.Join(b.dir, "stream.sql")
 	text := "insert into public.events (kind, body) values ('load', 'a row of about one hundred bytes, as applications write them all day long');\n"
 	if err := os.WriteFile(insert, []byte(text), 0o600); err != nil {
