@@ -369,6 +369,11 @@ func (n *node) repeats() bool {
 		})
 }
 
+// whole tells an embed of nothing but the rows of its relation, all of them.
+func (n *node) whole() bool {
+	return len(n.items) == 1 && isStar(n.items[0]) && len(n.kids) == 0 && len(n.order) == 0 && n.limit == nil && n.offset == nil
+}
+
 func (p *planner) embedValue(q *query.SQL, k *node) {
 	toOne := k.link.ToOne()
 	switch {
@@ -376,6 +381,12 @@ func (p *planner) embedValue(q *query.SQL, k *node) {
 		q.Add("row_to_json(").Ident(k.outer).Add(".*)")
 	case k.lateral():
 		q.Add("coalesce(").Ident(k.outer).Add(".", embedName, ", '[]')")
+	case k.whole():
+		// A row as the table has it is cheaper than one made of its columns.
+		q.Add([...]string{"coalesce((select json_agg(", "(select row_to_json("}[b2i(toOne)]).Ident(k.alias).Add(".*) from ")
+		k.from(q)
+		p.where(q, k, nil)
+		q.Add([...]string{"), '[]')", ")"}[b2i(toOne)])
 	case toOne:
 		q.Add("(select row_to_json(", rowName, ") from (")
 		p.node(q, k)

@@ -26,7 +26,7 @@ type node struct {
 	spread bool
 	// joined tells that the parent's conditions or order need it as a join.
 	joined bool
-	// cut tells that a limit cuts the parent's rows off.
+	// cut tells that the parent's rows are few: a limit cuts them off, or it is one.
 	cut bool
 	// grouped tells that a parent groups by the columns that this spread gives it.
 	grouped bool
