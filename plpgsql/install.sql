@@ -44,6 +44,10 @@ $$;
 {{ template "fluxbase/await.sql" . }}
 {{ template "fluxbase/renew.sql" . }}
 {{ template "fluxbase/read_message_keys.sql" . }}
+{{ template "fluxbase/claim_consumer.sql" . }}
+{{ template "fluxbase/store_position.sql" . }}
+{{ template "fluxbase/oldest_position.sql" . }}
+{{ template "fluxbase/forget_consumer.sql" . }}
 
 {{ template "realtime/has_identity.sql" . }}
 {{ template "realtime/check_table.sql" . }}
