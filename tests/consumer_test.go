@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/consumer"
 	"github.com/fluxbase/fluxbase/proxy/pg"
@@ -56,13 +58,23 @@ func consumerDB(t *testing.T) *dbtest.DB {
 }
 
 // told is what the table told has, in order.
-func told(t *testing.T, db *dbtest.DB) []string {
+func told(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
 	var all []string
-	if err := db.Conn(t).QueryRow(t.Context(), `select array(select what from public.told order by n)`).Scan(&all); err != nil {
+	if err := conn.QueryRow(t.Context(), `select array(select what from public.told order by n)`).Scan(&all); err != nil {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// begun tells whether a consumer has its place.
+func begun(t *testing.T, conn *pgx.Conn) (ok bool) {
+	t.Helper()
+	const ask = `select exists (select from fluxbase.consumers where position is not null)`
+	if err := conn.QueryRow(t.Context(), ask).Scan(&ok); err != nil {
+		t.Fatal(err)
+	}
+	return ok
 }
 
 // Two processes want to do the same work, and come and go while there is some: one at a
@@ -88,16 +100,9 @@ func TestOneConsumerWorksAtATime(t *testing.T) {
 	for _, stop := range stops {
 		t.Cleanup(func() { stop() })
 	}
-	holder := func() (text string, ok bool) {
-		const ask = `select coalesce((select holder::text || position from fluxbase.consumers where held_until > clock_timestamp()), '')`
-		if err := db.Conn(t).QueryRow(t.Context(), ask).Scan(&text); err != nil {
-			t.Fatal(err)
-		}
-		return text, text != ""
-	}
-	eventually(t, "one of them has begun", func() bool { _, ok := holder(); return ok })
-
 	conn := db.Conn(t)
+	eventually(t, "one of them has begun", func() bool { return begun(t, conn) })
+
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	const rows, rounds = 20, 6
@@ -111,7 +116,7 @@ func TestOneConsumerWorksAtATime(t *testing.T) {
 		stops[i]()
 		stops[i] = run(streams[i])
 	}
-	eventually(t, "all has been told", func() bool { return len(told(t, db)) >= rows*rounds })
+	eventually(t, "all has been told", func() bool { return len(told(t, conn)) >= rows*rounds })
 
 	// What is written while nobody works is kept by each slot, beyond its ring.
 	for _, stop := range stops {
@@ -131,8 +136,8 @@ func TestOneConsumerWorksAtATime(t *testing.T) {
 		streams[i] = newStream(t, db, replication.Config{Instance: db.Name + "_" + name, RingTime: time.Second})
 		stops[i] = run(streams[i])
 	}
-	eventually(t, "all has been told", func() bool { return len(told(t, db)) >= rows*(rounds+1) })
-	for i, what := range told(t, db) {
+	eventually(t, "all has been told", func() bool { return len(told(t, conn)) >= rows*(rounds+1) })
+	for i, what := range told(t, conn) {
 		if want := fmt.Sprintf("I t (%d)", i); what != want {
 			t.Fatalf("seed %d: number %d is %s, want %s", seed, i, what, want)
 		}
@@ -166,29 +171,24 @@ func TestWorkThatFailsComesAgain(t *testing.T) {
 	var running sync.WaitGroup
 	running.Go(func() { c.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
-	begun := func() (ok bool) {
-		if err := db.Conn(t).QueryRow(t.Context(), `select exists (select from fluxbase.consumers where position is not null)`).Scan(&ok); err != nil {
-			t.Fatal(err)
-		}
-		return ok
-	}
-	eventually(t, "it has begun", begun)
+	conn := db.Conn(t)
+	eventually(t, "it has begun", func() bool { return begun(t, conn) })
 	exec(t, db, `insert into public.t values (1)`)
 	exec(t, db, `insert into public.t values (2)`)
 	eventually(t, "it says that it fails", func() bool { return strings.Contains(log.String(), "stands still") })
 	exec(t, db, `grant insert on public.told to fluxbase_replication`)
-	eventually(t, "both are told", func() bool { return len(told(t, db)) == 2 })
-	if got := strings.Join(told(t, db), "; "); got != "I t (1); I t (2)" {
+	eventually(t, "both are told", func() bool { return len(told(t, conn)) == 2 })
+	if got := strings.Join(told(t, conn), "; "); got != "I t (1); I t (2)" {
 		t.Errorf("told %s", got)
 	}
 
 	// Who was forgotten begins anew, and one whose fence is gone has stored nothing.
 	exec(t, db, `select fluxbase.forget_consumer('teller')`)
 	exec(t, db, `insert into public.t values (3)`)
-	eventually(t, "it has begun again", begun)
+	eventually(t, "it has begun again", func() bool { return begun(t, conn) })
 	exec(t, db, `insert into public.t values (4)`)
-	eventually(t, "the next is told", func() bool { return strings.HasSuffix(strings.Join(told(t, db), "; "), "I t (4)") })
-	if got := len(told(t, db)); got > 4 {
-		t.Errorf("told %d times: %v", got, told(t, db))
+	eventually(t, "the next is told", func() bool { return strings.HasSuffix(strings.Join(told(t, conn), "; "), "I t (4)") })
+	if got := len(told(t, conn)); got > 4 {
+		t.Errorf("told %d times: %v", got, told(t, conn))
 	}
 }
