@@ -48,6 +48,7 @@ func newMember(t *testing.T, db *dbtest.DB, name string, onChange func()) *membe
 				onChange()
 			}
 		},
+		Missed: func() {},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
