@@ -42,6 +42,8 @@ func runNode(t *testing.T, s *server, file string, env ...string) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
+	// The client leaves timers behind, of broadcasts that nobody answers and of
+	// disconnect(), for which node would wait up to 20 seconds.
 	cmd := osexec.CommandContext(ctx, "node", "--test", "--test-force-exit", "--test-reporter=spec", file)
 	cmd.Dir = "js"
 	cmd.Env = append(env,
