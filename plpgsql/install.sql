@@ -64,7 +64,13 @@ $$;
 {{ template "realtime/send.sql" . }}
 {{ template "realtime/broadcast_changes.sql" . }}
 {{ template "realtime/emit_broadcasts.sql" . }}
+{{ template "realtime/is_enabled.sql" . }}
 {{ template "realtime/see.sql" . }}
+{{ template "realtime/parse_node.sql" . }}
+{{ template "realtime/const_text.sql" . }}
+{{ template "realtime/translate.sql" . }}
+{{ template "realtime/compile_policy.sql" . }}
+{{ template "realtime/render.sql" . }}
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
 
