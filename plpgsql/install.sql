@@ -75,7 +75,13 @@ $$;
 {{ template "realtime/read_presences.sql" . }}
 {{ template "realtime/remove_dead_proxies.sql" . }}
 {{ template "realtime/presence.sql" . }}
+{{ template "realtime/is_enabled.sql" . }}
 {{ template "realtime/see.sql" . }}
+{{ template "realtime/parse_node.sql" . }}
+{{ template "realtime/const_text.sql" . }}
+{{ template "realtime/translate.sql" . }}
+{{ template "realtime/compile_policy.sql" . }}
+{{ template "realtime/render.sql" . }}
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
 
