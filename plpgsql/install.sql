@@ -44,6 +44,10 @@ $$;
 {{ template "fluxbase/await.sql" . }}
 {{ template "fluxbase/renew.sql" . }}
 {{ template "fluxbase/read_message_keys.sql" . }}
+{{ template "fluxbase/claim_consumer.sql" . }}
+{{ template "fluxbase/store_position.sql" . }}
+{{ template "fluxbase/oldest_position.sql" . }}
+{{ template "fluxbase/forget_consumer.sql" . }}
 
 {{ template "realtime/has_identity.sql" . }}
 {{ template "realtime/check_table.sql" . }}
@@ -71,7 +75,13 @@ $$;
 {{ template "realtime/read_presences.sql" . }}
 {{ template "realtime/remove_dead_proxies.sql" . }}
 {{ template "realtime/presence.sql" . }}
+{{ template "realtime/is_enabled.sql" . }}
 {{ template "realtime/see.sql" . }}
+{{ template "realtime/parse_node.sql" . }}
+{{ template "realtime/const_text.sql" . }}
+{{ template "realtime/translate.sql" . }}
+{{ template "realtime/compile_policy.sql" . }}
+{{ template "realtime/render.sql" . }}
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
 

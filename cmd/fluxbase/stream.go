@@ -42,23 +42,35 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 		return fmt.Errorf("find a name for this process: %w", err)
 	}
 	name := host + " " + address
-	handlers, missed := map[string]func([]byte){}, func() {}
+	handlers, changed, missed := map[string]func([]byte){}, f.schemaChanged, func() {}
+	var b *bus.Bus
+	run := func() {}
 	if set.Main.on("realtime") {
-		hub, err := channels(ctx, set, source, name, f, deps)
+		hub, emit, err := channels(ctx, set, source, name, f, deps)
 		if err != nil {
 			return err
 		}
+		hub.Announced = func() bool { return b.AnnouncesDDL() }
+		run = func() {
+			defer emit.Close()
+			hub.Run(ctx)
+		}
 		handlers["broadcast"], handlers["presence"] = hub.Broadcasts, hub.Presences
 		missed = hub.Missed
+		changed = func() {
+			f.schemaChanged()
+			hub.ForgetPolicies()
+		}
 		deps.Realtime = hub.Serve
 	}
-	b := bus.New(bus.Deps{
+	b = bus.New(bus.Deps{
 		Source: source, DB: db, Name: name,
-		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: f.schemaChanged,
+		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: changed,
 		Missed: missed, Handlers: handlers,
 	})
 	f.announced = b.AnnouncesDDL
 	deps.Notes["changes"], deps.Notes["lease"] = source.Note, b.Note
+	f.background.Go(run)
 	if deps.Realtime != nil {
 		deps.ReadyFor["realtime"] = func() error {
 			if b.Trusted() {
@@ -75,23 +87,18 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 	return nil
 }
 
-// channels takes the clients of realtime until ctx ends.
-func channels(ctx context.Context, set *settings, source changes.Source, name string, f *front, deps *proxy.Deps) (*realtime.Hub, error) {
+// channels makes what takes the clients of realtime, and the pool that it sends with.
+func channels(ctx context.Context, set *settings, source changes.Source, name string, f *front, deps *proxy.Deps) (*realtime.Hub, *pg.DB, error) {
 	tokens, err := token.New(set.JWT)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	emit, err := pg.Open(ctx, set.DB, set.Stream.DatabaseURL, emitConnections, 0)
 	if err != nil {
-		return nil, fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
+		return nil, nil, fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
 	}
-	hub := realtime.New(set.Realtime, realtime.Deps{
+	return realtime.New(set.Realtime, realtime.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source,
 		Tokens: tokens, Origins: set.Server.CORSOrigins, Name: name, Log: deps.Log, Reg: deps.Reg,
-	})
-	f.background.Go(func() {
-		defer emit.Close()
-		hub.Run(ctx)
-	})
-	return hub, nil
+	}), emit, nil
 }

@@ -27,6 +27,8 @@ type channel struct {
 
 	// who changes with a new token.
 	who atomic.Pointer[identity]
+	// party is that identity among those who listen to tables; nil while it doesn't.
+	party atomic.Pointer[party]
 	// access is for the client's reading goroutine.
 	access access
 	// tracker is its own presence; hears says that it asked for that of others.
@@ -170,7 +172,7 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	access, err := access{}, c.hub.checkBindings(ctx, ch, &who)
-	ch.who.Store(&who)
+	c.hub.rename(ch, &who)
 	if err == nil {
 		access, err = c.hub.access(ctx, ch)
 	}

@@ -25,7 +25,10 @@ type Deps struct {
 	Emit *pg.DB
 	// Source tells of changes of tables.
 	Source changes.Source
-	Tokens *token.Verifier
+	// Announced tells whether each change of the schema is certain to come in the
+	// stream. Without it nothing is remembered of policies.
+	Announced func() bool
+	Tokens    *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
 	// Name of this process, for people.
@@ -44,6 +47,8 @@ type Hub struct {
 	shards  [shards]shard
 
 	bindings bindings
+	audience audience
+	planner  planner
 
 	// id of this process among those that hold connections.
 	id          string
@@ -82,6 +87,8 @@ func New(cfg Config, deps Deps) *Hub {
 	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
 	h.attendances, h.tracks = newAttendances(h), newTracks(h)
 	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
+	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
+	h.planner.plans, h.planner.unseen = map[planKey]*plan{}, map[uint32]struct{}{}
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)
 	return h
@@ -169,6 +176,7 @@ func (h *Hub) add(ch *channel, confirm func()) {
 	}
 	members[ch] = struct{}{}
 	h.bindings.add(ch.bindings)
+	h.audience.admit(ch, ch.bindings)
 	h.metrics.channels.Inc()
 	confirm()
 }
@@ -178,12 +186,26 @@ func (h *Hub) remove(ch *channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h.bindings.remove(ch.bindings)
+	h.audience.dismiss(ch, ch.bindings)
 	members := s.rooms[ch.room]
 	delete(members, ch)
 	if len(members) == 0 {
 		delete(s.rooms, ch.room)
 	}
 	h.metrics.channels.Dec()
+}
+
+// rename gives a channel another identity.
+func (h *Hub) rename(ch *channel, who *identity) {
+	s := h.shard(ch.room)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	listens := ch.party.Load() != nil
+	h.audience.dismiss(ch, ch.bindings)
+	ch.who.Store(who)
+	if listens {
+		h.audience.admit(ch, ch.bindings)
+	}
 }
 
 // broadcast is a message between processes.
