@@ -21,10 +21,10 @@ import (
 )
 
 // teller is a consumer that writes what it is told into the table told, in the
-// transaction that stores its place. It works as the replication login.
-func teller(t testing.TB, db *dbtest.DB, source changes.Source, log *slog.Logger) *consumer.Consumer {
+// transaction that stores its place. url is that of the replication login.
+func teller(t testing.TB, url string, source changes.Source, log *slog.Logger) *consumer.Consumer {
 	t.Helper()
-	pool, err := pg.Open(context.Background(), pg.Config{}, db.URL(sql.Replication), 2, 0)
+	pool, err := pg.Open(context.Background(), pg.Config{}, url, 2, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestOneConsumerWorksAtATime(t *testing.T) {
 	}
 	run := func(s *streaming) (stop func()) {
 		ctx, cancel := context.WithCancel(context.Background())
-		c := teller(t, db, s, slog.New(slog.NewTextHandler(s.log, nil)))
+		c := teller(t, db.URL(sql.Replication), s, slog.New(slog.NewTextHandler(s.log, nil)))
 		var running sync.WaitGroup
 		running.Go(func() { c.Run(ctx) })
 		return sync.OnceFunc(func() { cancel(); running.Wait() })
@@ -165,7 +165,7 @@ func TestWorkThatFailsComesAgain(t *testing.T) {
 	s := newStream(t, db, replication.Config{})
 	streamReady(t, s)
 	log := new(syncBuffer)
-	c := teller(t, db, s, slog.New(slog.NewTextHandler(log, nil)))
+	c := teller(t, db.URL(sql.Replication), s, slog.New(slog.NewTextHandler(log, nil)))
 	exec(t, db, `revoke insert on public.told from fluxbase_replication`)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
