@@ -18,8 +18,9 @@ import (
 // busConnections is one for the lease and one for what the stream waits for.
 const busConnections = 2
 
-// emitConnections is one for the batch that is on its way, and one in reserve.
-const emitConnections = 2
+// emitConnections are for broadcasts, who is present, the reading of that, and the
+// lease of the connections.
+const emitConnections = 4
 
 // streamAway is for balancers that send clients of realtime: without a current stream
 // those hear nothing.
@@ -40,19 +41,21 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 	if err != nil {
 		return fmt.Errorf("find a name for this process: %w", err)
 	}
-	handlers := map[string]func([]byte){}
+	name := host + " " + address
+	handlers, missed := map[string]func([]byte){}, func() {}
 	if set.Main.on("realtime") {
-		hub, err := channels(ctx, set, source, f, deps)
+		hub, err := channels(ctx, set, source, name, f, deps)
 		if err != nil {
 			return err
 		}
-		handlers["broadcast"] = hub.Broadcasts
+		handlers["broadcast"], handlers["presence"] = hub.Broadcasts, hub.Presences
+		missed = hub.Missed
 		deps.Realtime = hub.Serve
 	}
 	b := bus.New(bus.Deps{
-		Source: source, DB: db, Name: host + " " + address,
+		Source: source, DB: db, Name: name,
 		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: f.schemaChanged,
-		Handlers: handlers,
+		Missed: missed, Handlers: handlers,
 	})
 	f.announced = b.AnnouncesDDL
 	deps.Notes["changes"], deps.Notes["lease"] = source.Note, b.Note
@@ -73,7 +76,7 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 }
 
 // channels takes the clients of realtime until ctx ends.
-func channels(ctx context.Context, set *settings, source changes.Source, f *front, deps *proxy.Deps) (*realtime.Hub, error) {
+func channels(ctx context.Context, set *settings, source changes.Source, name string, f *front, deps *proxy.Deps) (*realtime.Hub, error) {
 	tokens, err := token.New(set.JWT)
 	if err != nil {
 		return nil, err
@@ -84,7 +87,7 @@ func channels(ctx context.Context, set *settings, source changes.Source, f *fron
 	}
 	hub := realtime.New(set.Realtime, realtime.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source,
-		Tokens: tokens, Origins: set.Server.CORSOrigins, Log: deps.Log, Reg: deps.Reg,
+		Tokens: tokens, Origins: set.Server.CORSOrigins, Name: name, Log: deps.Log, Reg: deps.Reg,
 	})
 	f.background.Go(func() {
 		defer emit.Close()

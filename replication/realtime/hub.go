@@ -28,8 +28,10 @@ type Deps struct {
 	Tokens *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
-	Log     *slog.Logger
-	Reg     prometheus.Registerer
+	// Name of this process, for people.
+	Name string
+	Log  *slog.Logger
+	Reg  prometheus.Registerer
 }
 
 // Hub knows the clients of this process and what they listen to.
@@ -42,6 +44,12 @@ type Hub struct {
 	shards  [shards]shard
 
 	bindings bindings
+
+	// id of this process among those that hold connections.
+	id          string
+	attendances *attendances
+	tracks      *tracks
+	restored    *time.Timer
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -67,11 +75,13 @@ type shard struct {
 // New makes a Hub that takes clients at once and sends with Run. cfg must have
 // passed Check.
 func New(cfg Config, deps Deps) *Hub {
-	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}}
+	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID()}
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
 	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
+	h.attendances, h.tracks = newAttendances(h), newTracks(h)
+	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)
 	return h
@@ -88,6 +98,8 @@ func (h *Hub) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	following.Go(func() { h.follow(ctx) })
 	defer following.Wait()
+	attended := h.attended(ctx)
+	defer attended()
 	h.sender.run(ctx)
 	h.mu.Lock()
 	h.closing = true
