@@ -1,7 +1,7 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
-// prints the ratio of the two; then what streaming changes costs those who write, and
-// what realtime costs. All use loopback and end by themselves; two sides alternate
+// prints the ratio of the two; then what streaming changes costs those who write,
+// how soon a changed schema is served, and what realtime costs. All use loopback and end by themselves; two sides alternate
 // within one run.
 //
 //	go run ./tests/load              all cases
