@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/fluxbase/fluxbase/proxy"
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
@@ -22,7 +24,7 @@ const emitConnections = 2
 
 // stream follows the changes of the database until ctx ends. address is where this
 // process listens, which tells it from the others of its host.
-func stream(ctx context.Context, set *settings, address string, f *front, deps *proxy.Deps) error {
+func stream(ctx context.Context, set *settings, address string, f *front, reg *prometheus.Registry, deps *proxy.Deps) error {
 	source, err := replication.New(set.Stream, address, deps.Log, deps.Reg)
 	if err != nil {
 		return err
@@ -37,7 +39,7 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 	}
 	handlers := map[string]func([]byte){}
 	if set.Main.on("realtime") {
-		hub, err := channels(ctx, set, source, f, deps)
+		hub, err := channels(ctx, set, source, f, reg, deps)
 		if err != nil {
 			return err
 		}
@@ -60,7 +62,7 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 }
 
 // channels takes the clients of realtime until ctx ends.
-func channels(ctx context.Context, set *settings, source changes.Source, f *front, deps *proxy.Deps) (*realtime.Hub, error) {
+func channels(ctx context.Context, set *settings, source changes.Source, f *front, reg *prometheus.Registry, deps *proxy.Deps) (*realtime.Hub, error) {
 	tokens, err := token.New(set.JWT)
 	if err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func channels(ctx context.Context, set *settings, source changes.Source, f *fron
 	}
 	hub := realtime.New(set.Realtime, realtime.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source,
-		Tokens: tokens, Origins: set.Server.CORSOrigins, Log: deps.Log, Reg: deps.Reg,
+		Tokens: tokens, Origins: set.Server.CORSOrigins, Log: deps.Log, Reg: reg, Metrics: reg,
 	})
 	f.background.Go(func() {
 		defer emit.Close()

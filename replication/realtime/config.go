@@ -13,6 +13,7 @@ type Config struct {
 	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it, beside what is being written. A single message may be larger."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
 	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
+	Inspect           bool          `envconfig:"FLUXBASE_REALTIME_INSPECT" default:"true" desc:"Serve the live page /realtime/v1/inspect. It holds nothing secret, and its figures need the service_role key; false for where no such page may be."`
 }
 
 // Check applies the defaults.

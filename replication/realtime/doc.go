@@ -7,5 +7,5 @@
 // database (sender.go), so that each process hears of it in one order with all
 // others, and what was sent from SQL too: the bus hands it to hub.go, which puts one
 // shared frame into the queue of each client that listens. A client that does not
-// read is closed; nobody waits for it.
+// read is closed; nobody waits for it. inspect.go serves a page that shows it live.
 package realtime

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,8 @@ type Deps struct {
 	Origins []string
 	Log     *slog.Logger
 	Reg     prometheus.Registerer
+	// Metrics are read back for the page that shows them.
+	Metrics prometheus.Gatherer
 }
 
 // Hub knows the clients of this process and what they listen to.
@@ -42,6 +45,9 @@ type Hub struct {
 	shards  [shards]shard
 
 	bindings bindings
+
+	inspector inspector
+	slots     atomic.Pointer[slotFigures] // as they were last
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -74,6 +80,7 @@ func New(cfg Config, deps Deps) *Hub {
 	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)
+	h.inspector.collect, h.inspector.refresh = h.figures, h.keepSlots
 	return h
 }
 
@@ -89,6 +96,7 @@ func (h *Hub) Run(ctx context.Context) {
 	following.Go(func() { h.follow(ctx) })
 	defer following.Wait()
 	h.sender.run(ctx)
+	h.inspector.close()
 	h.mu.Lock()
 	h.closing = true
 	for c := range h.clients {
