@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -74,7 +72,7 @@ var shown = []string{
 // figures makes a line, of the same metrics that are scraped.
 func (h *Hub) figures() []byte {
 	st := h.Source.State()
-	f := figures{At: time.Now().UnixMilli(), Process: processName, Stream: streamFigure{Phase: string(st.Phase)}, Slots: h.slots.Load()}
+	f := figures{At: time.Now().UnixMilli(), Process: h.Name, Stream: streamFigure{Phase: string(st.Phase)}, Slots: h.slots.Load()}
 	if st.Err != nil {
 		f.Stream.Error = st.Err.Error()
 	}
@@ -112,11 +110,6 @@ func (h *Hub) figures() []byte {
 	}
 	return append(line, '\n')
 }
-
-var processName = func() string {
-	host, _ := os.Hostname() // without one the number does
-	return host + "/" + strconv.Itoa(os.Getpid())
-}()
 
 // maxRooms bounds a line.
 const maxRooms = 100

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -15,8 +16,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
@@ -165,15 +164,17 @@ func TestViewersAreFew(t *testing.T) {
 
 func TestTheFullestChannels(t *testing.T) {
 	t.Parallel()
-	h := New(Config{}, Deps{Reg: prometheus.NewRegistry()})
-	join := func(topic string, private bool, bindings int, times int) {
+	h := &Hub{seed: maphash.MakeSeed()}
+	for i := range h.shards {
+		h.shards[i].rooms = map[room]map[*channel]struct{}{}
+	}
+	join := func(topic string, private bool, bindings, times int) {
+		r := room{topic, private}
+		members := map[*channel]struct{}{}
 		for range times {
-			ch := &channel{room: room{topic, private}, bindings: make([]*binding, bindings)}
-			for i := range ch.bindings {
-				ch.bindings[i] = &binding{ch: ch}
-			}
-			h.add(ch, func() {})
+			members[&channel{room: r, bindings: make([]*binding, bindings)}] = struct{}{}
 		}
+		h.shard(r).rooms[r] = members
 	}
 	join("lab", false, 2, 3)
 	join("lab", true, 0, 3)

@@ -19,7 +19,7 @@ const ch = 'fluxbase_changes_'
 const rateOf = (name, label) => (now, before) => rate(before, now, name, label)
 const quantile = (name, q) => (now, _, earlier) => percentile(earlier, now, name, q)
 const gauge = (name) => (now) => value(now, name)
-const both = (name) => [{ name: 'half below', of: quantile(name, 0.5) }, { name: '99 % below', of: quantile(name, 0.99) }]
+const both = (name) => [{ name: 'p50', of: quantile(name, 0.5) }, { name: 'p99', of: quantile(name, 0.99) }]
 
 // A chart is left out where the server has no metric of its name.
 const charts = [
@@ -168,7 +168,8 @@ function show(line) {
     moments = []
     for (const c of charts) c.chart?.break()
   }
-  const before = moments.at(-1) ?? now
+  // A new answer may begin at once after the last line of the one before.
+  const before = moments.findLast((m) => m.at <= now.at - 800) ?? now
   moments.push(now)
   while (moments[0].at < now.at - (windowOf + 1) * 1000) moments.shift()
   const args = [now, before, moments[0]]
