@@ -16,6 +16,7 @@ type Config struct {
 	MaxPresenceBytes  int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCE_BYTES" default:"16384" desc:"Size of what a member may say of itself with track."`
 	TracksPerSecond   int           `envconfig:"FLUXBASE_REALTIME_TRACKS_PER_SECOND" default:"10" desc:"How often a channel may change its own presence. What comes faster waits, and only the latest is told; none is lost."`
 	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
+	Inspect           bool          `envconfig:"FLUXBASE_REALTIME_INSPECT" default:"true" desc:"Serve the live page /realtime/v1/inspect. It holds nothing secret, and its figures need the service_role key; false for where no such page may be."`
 }
 
 // Check applies the defaults.

@@ -9,5 +9,5 @@
 // shared frame into the queue of each client that listens. Who is present stands in
 // the database too: track.go writes what clients here say of themselves, presence.go
 // follows what all say, and attend.go holds the lease under which that counts. A client that does not
-// read is closed; nobody waits for it.
+// read is closed; nobody waits for it. inspect.go serves a page that shows it live.
 package realtime

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,8 @@ type Deps struct {
 	Name string
 	Log  *slog.Logger
 	Reg  prometheus.Registerer
+	// Metrics are read back for the page that shows them.
+	Metrics prometheus.Gatherer
 }
 
 // Hub knows the clients of this process and what they listen to.
@@ -55,6 +58,9 @@ type Hub struct {
 	attendances *attendances
 	tracks      *tracks
 	restored    *time.Timer
+
+	inspector inspector
+	slots     atomic.Pointer[slotFigures] // as they were last
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -91,6 +97,7 @@ func New(cfg Config, deps Deps) *Hub {
 	h.planner.plans, h.planner.unseen = map[planKey]*plan{}, map[uint32]struct{}{}
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)
+	h.inspector.collect, h.inspector.refresh = h.figures, h.keepSlots
 	return h
 }
 
@@ -108,6 +115,7 @@ func (h *Hub) Run(ctx context.Context) {
 	attended := h.attended(ctx)
 	defer attended()
 	h.sender.run(ctx)
+	h.inspector.close()
 	h.mu.Lock()
 	h.closing = true
 	for c := range h.clients {
