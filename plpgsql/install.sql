@@ -65,6 +65,8 @@ $$;
 {{ template "realtime/broadcast_changes.sql" . }}
 {{ template "realtime/emit_broadcasts.sql" . }}
 {{ template "realtime/see.sql" . }}
+{{ template "realtime/loose_columns.sql" . }}
+{{ template "realtime/condition.sql" . }}
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
 

@@ -10,22 +10,36 @@ const (
 	extensionChanges = "postgres_changes"
 )
 
-// deliverChange tells of one change those who may see it, each channel once, and
-// returns the channels for which that could not be decided.
+// audience are bindings of a channel that select the same columns: they are told
+// together.
+type audience struct {
+	ch        *channel
+	selection string
+}
+
+// dataKey is what all callers of one kind that select the same columns are told.
+type dataKey struct {
+	caller
+	selection string
+}
+
+// deliverChange tells of one change those who may see it, each channel once for each
+// selection of columns, and returns the channels for which that could not be decided.
 func (h *Hub) deliverChange(c *change) (unsure []*channel) {
-	var order []*channel
-	ids := map[*channel][]byte{}
+	var order []audience
+	ids := map[audience][]byte{}
 	for _, w := range c.wanted {
-		if ids[w.ch] == nil {
-			order = append(order, w.ch)
+		to := audience{w.ch, w.selection}
+		if ids[to] == nil {
+			order = append(order, to)
 		} else {
-			ids[w.ch] = append(ids[w.ch], ',')
+			ids[to] = append(ids[to], ',')
 		}
-		ids[w.ch] = strconv.AppendInt(ids[w.ch], w.ID, 10)
+		ids[to] = strconv.AppendInt(ids[to], w.ID, 10)
 	}
-	data := map[caller][]byte{}
-	for _, ch := range order {
-		who := ch.who.Load()
+	data := map[dataKey][]byte{}
+	for _, to := range order {
+		ch, who := to.ch, to.ch.who.Load()
 		as := caller{who.Role, who.Claims}
 		a := c.row.set.answers[as]
 		switch {
@@ -39,22 +53,23 @@ func (h *Hub) deliverChange(c *change) (unsure []*channel) {
 		if !seen {
 			continue
 		}
-		if data[as] == nil {
-			data[as] = c.data(as, a, row)
+		key := dataKey{as, to.selection}
+		if data[key] == nil {
+			data[key] = c.data(as, a, row, to.selection)
 		}
 		if ch.client.channel(ch.wire) != ch {
 			continue
 		}
-		payload := make([]byte, 0, len(data[as])+len(ids[ch])+20)
-		payload = append(append(payload, `{"ids":[`...), ids[ch]...)
-		payload = append(append(payload, `],"data":`...), data[as]...)
+		payload := make([]byte, 0, len(data[key])+len(ids[to])+20)
+		payload = append(append(payload, `{"ids":[`...), ids[to]...)
+		payload = append(append(payload, `],"data":`...), data[key]...)
 		ch.client.send(null, null, ch.wire, eventChanges, append(payload, '}'))
 	}
 	return unsure
 }
 
-// data is the part of the message that all callers of one kind share.
-func (c *change) data(as caller, a *answer, row json.RawMessage) []byte {
+// data is the part of the message that is the same for a dataKey.
+func (c *change) data(as caller, a *answer, row json.RawMessage, selection string) []byte {
 	d := struct {
 		Schema  string          `json:"schema"`
 		Table   string          `json:"table"`
@@ -65,16 +80,16 @@ func (c *change) data(as caller, a *answer, row json.RawMessage) []byte {
 		Old     json.RawMessage `json:"old_record,omitempty"`
 		Errors  []string        `json:"errors"`
 	}{
-		Schema: c.relation.Schema, Table: c.relation.Name, Type: c.event, Columns: a.columns,
+		Schema: c.relation.Schema, Table: c.relation.Name, Type: c.event, Columns: selectColumns(a.columns, selection),
 		Time: c.tx.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
 	}
 	switch c.event {
 	case "DELETE":
-		d.Old = row
+		d.Old = selectFields(row, selection)
 	case "UPDATE":
-		d.Record, d.Old = row, c.oldRecord(as, row)
+		d.Record, d.Old = selectFields(row, selection), selectFields(c.oldRecord(as, row), selection)
 	default:
-		d.Record = row
+		d.Record = selectFields(row, selection)
 	}
 	text, err := json.Marshal(d)
 	if err != nil {

@@ -101,7 +101,7 @@ var eventNames = map[changes.Op]string{changes.Insert: "INSERT", changes.Update:
 func (h *Hub) collect(b *batch, tx *changes.Transaction) {
 	for i := range tx.Touched {
 		if r := tx.Touched[i].Relation; r != nil {
-			h.notice(channelsOf(h.bindings.of(r.Table, "")), "Too many changes of "+r.Schema+"."+r.Name+" in one transaction; read the table again")
+			h.notice(channelsOf(h.bindings.of(r.Table)), "Too many changes of "+r.Schema+"."+r.Name+" in one transaction; read the table again")
 		}
 	}
 	for i := range tx.Events {
@@ -110,30 +110,23 @@ func (h *Hub) collect(b *batch, tx *changes.Transaction) {
 			continue
 		}
 		name := eventNames[e.Op]
-		wanted := h.bindings.of(e.Relation.Table, name)
-		if len(wanted) == 0 {
+		if !h.bindings.listens(e.Relation.Table) {
 			continue
 		}
 		if e.Op == changes.Truncate {
-			h.notice(channelsOf(wanted), e.Relation.Schema+"."+e.Relation.Name+" was truncated; read the table again")
+			h.notice(channelsOf(h.bindings.of(e.Relation.Table)), e.Relation.Schema+"."+e.Relation.Name+" was truncated; read the table again")
+			continue
+		}
+		row := logged(e)
+		wanted := h.bindings.wanted(name, &row)
+		if len(wanted) == 0 {
 			continue
 		}
 		c := &change{tx: tx, relation: e.Relation, event: name, wanted: wanted}
-		switch e.Op {
-		case changes.Delete:
-			c.row = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-		case changes.Update:
-			if !e.Old.IsZero() {
-				c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-			}
-			whole := e.Old
-			if e.OldIsKey {
-				whole = changes.Tuple{}
-			}
-			c.row = b.image(e.Relation, e.New, whole, false)
-		default:
-			c.row = b.image(e.Relation, e.New, changes.Tuple{}, false)
+		if e.Op == changes.Update && !e.Old.IsZero() {
+			c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
 		}
+		c.row = b.image(e.Relation, row.tuple, row.whole, row.isKey)
 		b.changes = append(b.changes, c)
 		b.xids[tx.XID] = struct{}{}
 	}

@@ -71,7 +71,7 @@ func New(cfg Config, deps Deps) *Hub {
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
-	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
+	h.bindings.by = map[changes.Table]*tableBindings{}
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)
 	return h
