@@ -48,6 +48,9 @@ func (b *binding) key() changes.Table {
 	return k
 }
 
+// hears tells whether an event of its tables is asked for.
+func (b *binding) hears(event string) bool { return b.Event == anyName || b.Event == event }
+
 const maxBindings = 100
 
 // bind reads and checks what a join wants to hear of. Its error is for the client.

@@ -12,6 +12,9 @@ type Config struct {
 	QueueMessages     int           `envconfig:"FLUXBASE_REALTIME_QUEUE_MESSAGES" default:"256" desc:"Messages that may wait for a client that reads too slowly; with the next one it is closed with 1008."`
 	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it, beside what is being written. A single message may be larger."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
+	MaxPresences      int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCES" default:"1000" desc:"Members that may be present in one channel, over all processes; track fails for the next one."`
+	MaxPresenceBytes  int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCE_BYTES" default:"16384" desc:"Size of what a member may say of itself with track."`
+	TracksPerSecond   int           `envconfig:"FLUXBASE_REALTIME_TRACKS_PER_SECOND" default:"10" desc:"How often a channel may change its own presence. What comes faster waits, and only the latest is told; none is lost."`
 	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
 }
 
@@ -27,6 +30,9 @@ func (c *Config) Check() error {
 		{&c.MessagesPerSecond, 100},
 		{&c.QueueMessages, 256},
 		{&c.QueueBytes, 256 << 10},
+		{&c.MaxPresences, 1000},
+		{&c.MaxPresenceBytes, 16 << 10},
+		{&c.TracksPerSecond, 10},
 	} {
 		if *n.value <= 0 {
 			*n.value = n.or

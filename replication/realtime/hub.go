@@ -25,11 +25,16 @@ type Deps struct {
 	Emit *pg.DB
 	// Source tells of changes of tables.
 	Source changes.Source
-	Tokens *token.Verifier
+	// Announced tells whether each change of the schema is certain to come in the
+	// stream. Without it nothing is remembered of policies.
+	Announced func() bool
+	Tokens    *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
-	Log     *slog.Logger
-	Reg     prometheus.Registerer
+	// Name of this process, for people.
+	Name string
+	Log  *slog.Logger
+	Reg  prometheus.Registerer
 }
 
 // Hub knows the clients of this process and what they listen to.
@@ -42,6 +47,14 @@ type Hub struct {
 	shards  [shards]shard
 
 	bindings bindings
+	audience audience
+	planner  planner
+
+	// id of this process among those that hold connections.
+	id          string
+	attendances *attendances
+	tracks      *tracks
+	restored    *time.Timer
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -67,11 +80,15 @@ type shard struct {
 // New makes a Hub that takes clients at once and sends with Run. cfg must have
 // passed Check.
 func New(cfg Config, deps Deps) *Hub {
-	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}}
+	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID()}
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
 	h.bindings.by = map[changes.Table]*tableBindings{}
+	h.attendances, h.tracks = newAttendances(h), newTracks(h)
+	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
+	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
+	h.planner.plans, h.planner.unseen = map[planKey]*plan{}, map[uint32]struct{}{}
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)
 	return h
@@ -88,6 +105,8 @@ func (h *Hub) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	following.Go(func() { h.follow(ctx) })
 	defer following.Wait()
+	attended := h.attended(ctx)
+	defer attended()
 	h.sender.run(ctx)
 	h.mu.Lock()
 	h.closing = true
@@ -157,6 +176,7 @@ func (h *Hub) add(ch *channel, confirm func()) {
 	}
 	members[ch] = struct{}{}
 	h.bindings.add(ch.bindings)
+	h.audience.admit(ch, ch.bindings)
 	h.metrics.channels.Inc()
 	confirm()
 }
@@ -166,12 +186,26 @@ func (h *Hub) remove(ch *channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h.bindings.remove(ch.bindings)
+	h.audience.dismiss(ch, ch.bindings)
 	members := s.rooms[ch.room]
 	delete(members, ch)
 	if len(members) == 0 {
 		delete(s.rooms, ch.room)
 	}
 	h.metrics.channels.Dec()
+}
+
+// rename gives a channel another identity.
+func (h *Hub) rename(ch *channel, who *identity) {
+	s := h.shard(ch.room)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	listens := ch.party.Load() != nil
+	h.audience.dismiss(ch, ch.bindings)
+	ch.who.Store(who)
+	if listens {
+		h.audience.admit(ch, ch.bindings)
+	}
 }
 
 // broadcast is a message between processes.

@@ -156,14 +156,14 @@ func (bs *bindings) remove(list []*binding) {
 // internalSchema has tables that are published for processes alone.
 const internalSchema = "fluxbase"
 
-// tables calls each for what may have bindings of a table, until it returns false.
-func (bs *bindings) tables(t changes.Table, each func(*tableBindings) bool) {
+// tables calls each for what may have bindings of a table.
+func (bs *bindings) tables(t changes.Table, each func(*tableBindings)) {
 	if t.Schema == internalSchema {
 		return
 	}
-	for _, k := range []changes.Table{t, {Schema: t.Schema}, anyTable} {
-		if found := bs.by[k]; found != nil && !each(found) {
-			return
+	for _, k := range keysOf(t) {
+		if found := bs.by[k]; found != nil {
+			each(found)
 		}
 	}
 }
@@ -184,38 +184,31 @@ func (t *tableBindings) each(one func(*binding)) {
 func (bs *bindings) of(t changes.Table) (list []*binding) {
 	bs.mu.RLock()
 	defer bs.mu.RUnlock()
-	bs.tables(t, func(found *tableBindings) bool {
+	bs.tables(t, func(found *tableBindings) {
 		found.each(func(b *binding) { list = append(list, b) })
-		return true
 	})
 	return list
 }
 
-// listens tells whether there are any.
-func (bs *bindings) listens(t changes.Table) (found bool) {
-	bs.mu.RLock()
-	defer bs.mu.RUnlock()
-	bs.tables(t, func(*tableBindings) bool { found = true; return false })
-	return found
+// met are filters that a row may meet: of some that is still to be asked.
+type met struct {
+	filters map[*filter]*filterBindings
+	// bindings is how many have them.
+	bindings int
 }
 
-// wanted returns those that an event may concern. Of their filters some are still to be
-// asked.
-func (bs *bindings) wanted(name string, row *loggedRow) (list []*binding) {
+// met returns the filters that a row may meet; nil if nobody can want the row.
+func (bs *bindings) met(row *loggedRow) *met {
 	bs.mu.RLock()
 	defer bs.mu.RUnlock()
-	one := func(b *binding) {
-		if b.Event == anyName || b.Event == name {
-			list = append(list, b)
-		}
-	}
-	bs.tables(row.relation.Table, func(t *tableBindings) bool {
+	m, plain := &met{}, false
+	bs.tables(row.relation.Table, func(t *tableBindings) {
+		plain = plain || len(t.plain) > 0
 		if t.index == nil || t.index.relation != row.relation {
-			t.each(one)
-			return true
-		}
-		for b := range t.plain {
-			one(b)
+			for _, f := range t.filters {
+				m.add(f)
+			}
+			return
 		}
 		t.index.candidates(row, func(f *filterBindings) {
 			switch f.in(t.index.facts).Eval(row) {
@@ -226,12 +219,44 @@ func (bs *bindings) wanted(name string, row *loggedRow) (list []*binding) {
 					return
 				}
 			}
-			for b := range f.bindings {
-				one(b)
-			}
+			m.add(f)
 		})
-		return true
 	})
+	if !plain && m.bindings == 0 {
+		return nil
+	}
+	return m
+}
+
+func (m *met) add(f *filterBindings) {
+	if m.filters == nil {
+		m.filters = map[*filter]*filterBindings{}
+	}
+	m.filters[f.filter] = f
+	m.bindings += len(f.bindings)
+}
+
+// has tells whether a binding may want the row.
+func (m *met) has(b *binding) bool {
+	return b.filter == nil || m.filters[b.filter] != nil
+}
+
+// filtered adds the bindings of some roles that want an event of a row that meets their
+// filters.
+func (bs *bindings) filtered(list []*binding, m *met, event string, roles map[string]struct{}) []*binding {
+	bs.mu.RLock()
+	defer bs.mu.RUnlock()
+	for _, f := range m.filters {
+		for b := range f.bindings {
+			if b.hears(event) {
+				if p := b.ch.party.Load(); p != nil {
+					if _, is := roles[p.role]; is {
+						list = append(list, b)
+					}
+				}
+			}
+		}
+	}
 	return list
 }
 

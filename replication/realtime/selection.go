@@ -13,7 +13,7 @@ func selectionOf(columns []string) string { return strings.Join(columns, selecti
 
 // selectFields leaves of a row those that are selected, in the order of the selection.
 func selectFields(row json.RawMessage, selection string) json.RawMessage {
-	if selection == "" {
+	if selection == "" || row == nil {
 		return row
 	}
 	var fields map[string]json.RawMessage
