@@ -90,7 +90,7 @@ func New(cfg Config, deps Deps) *Hub {
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
-	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
+	h.bindings.by = map[changes.Table]*tableBindings{}
 	h.attendances, h.tracks = newAttendances(h), newTracks(h)
 	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
 	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
