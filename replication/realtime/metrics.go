@@ -1,12 +1,18 @@
 package realtime
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 type metrics struct {
 	channels             prometheus.Gauge
 	received, sent, slow prometheus.Counter
 	refused, fenced      prometheus.Counter
 	authorize, see       prometheus.Histogram
+	// delivered counts a message as written that tells of a commit at a time.
+	delivered func(committed time.Time)
 }
 
 func newMetrics(h *Hub) *metrics {
@@ -42,7 +48,11 @@ func newMetrics(h *Hub) *metrics {
 		authorize: histogram("authorize_seconds", "Time to ask the policies for the rights in a private channel."),
 		see:       histogram("see_seconds", "Time to ask the policies who may see the changes of a table."),
 	}
+	delivery := histogram("delivery_seconds", "Time from a commit, by the database's clock, until a client's connection has taken the message that tells of it.")
+	// The clocks may differ by more than it takes.
+	m.delivered = func(committed time.Time) { delivery.Observe(max(0, time.Since(committed).Seconds())) }
 	h.Reg.MustRegister(
+		delivery,
 		m.channels, m.received, m.sent, m.slow, m.refused, m.fenced, m.authorize, m.see,
 		gauge("connections", "Open WebSockets.", func(*client) int { return 1 }),
 		gauge("queued_messages", "Messages that wait for clients to read.", func(c *client) int { return c.out.length() }),
