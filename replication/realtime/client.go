@@ -41,7 +41,7 @@ type client struct {
 	written       sync.WaitGroup // until over
 
 	// Of the goroutine that reads.
-	messages, joins bucket
+	messages, joins, presences bucket
 
 	mu       sync.Mutex
 	channels map[string]*channel // by the topic on the wire
@@ -54,6 +54,8 @@ func newClient(h *Hub, v version, key identity) *client {
 		messages: newBucket(h.cfg.MessagesPerSecond, now),
 		joins:    newBucket(h.cfg.JoinsPerSecond, now),
 		channels: map[string]*channel{},
+
+		presences: newBucket(h.cfg.MessagesPerSecond, now),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.out.limits = &h.limits
@@ -97,7 +99,7 @@ func (c *client) read(ctx context.Context) {
 	// Nobody writes but who is told to by the queue; what gorilla would write by itself
 	// goes there.
 	c.conn.SetPingHandler(func(data string) error {
-		c.put(frame{data: frameControl(opPong, data)})
+		c.put(frameControl(opPong, data))
 		return alive(data)
 	})
 	c.conn.SetPongHandler(alive)
@@ -177,6 +179,13 @@ func (c *client) obey(ctx context.Context, m *message) error {
 		}
 		c.broadcast(ch, m)
 		return nil
+	case eventPresence:
+		if !c.presences.take(now) {
+			c.refusePresence(ch, m, "Too many presence messages per second")
+			return nil
+		}
+		c.presence(ch, m)
+		return nil
 	}
 	if !c.joins.take(now) {
 		return errTooMuch
@@ -204,7 +213,7 @@ const (
 
 // send queues a message for this client alone.
 func (c *client) send(joinRef, ref []byte, topic, event string, payload []byte) {
-	c.put(frame{data: c.v.frameText(joinRef, ref, topic, event, payload)})
+	c.put(c.v.frameText(joinRef, ref, topic, event, payload))
 }
 
 // reply answers a message.

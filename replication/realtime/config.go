@@ -14,7 +14,11 @@ type Config struct {
 	SlowThreshold     int           `envconfig:"FLUXBASE_REALTIME_SLOW_CLIENT_THRESHOLD" default:"100" desc:"A client for which as many messages wait is slow, as is one for which FLUXBASE_REALTIME_CLIENT_QUEUE_BYTES do."`
 	SlowTimeout       time.Duration `envconfig:"FLUXBASE_REALTIME_SLOW_CLIENT_TIMEOUT" default:"30s" desc:"A client that is slow for as long without a break is closed with 1008."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
+	MaxPresences      int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCES" default:"1000" desc:"Members that may be present in one channel, over all processes; track fails for the next one."`
+	MaxPresenceBytes  int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCE_BYTES" default:"16384" desc:"Size of what a member may say of itself with track."`
+	TracksPerSecond   int           `envconfig:"FLUXBASE_REALTIME_TRACKS_PER_SECOND" default:"10" desc:"How often a channel may change its own presence. What comes faster waits, and only the latest is told; none is lost."`
 	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
+	Inspect           bool          `envconfig:"FLUXBASE_REALTIME_INSPECT" default:"true" desc:"Serve the live page /realtime/v1/inspect. It holds nothing secret, and its figures need the service_role key; false for where no such page may be."`
 }
 
 // Check applies the defaults.
@@ -30,6 +34,9 @@ func (c *Config) Check() error {
 		{&c.QueueMessages, 256},
 		{&c.QueueBytes, 256 << 10},
 		{&c.SlowThreshold, 100},
+		{&c.MaxPresences, 1000},
+		{&c.MaxPresenceBytes, 16 << 10},
+		{&c.TracksPerSecond, 10},
 	} {
 		if *n.value <= 0 {
 			*n.value = n.or

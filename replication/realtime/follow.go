@@ -16,6 +16,10 @@ type change struct {
 	event    string // as clients say it
 	// wanted are the bindings that it may concern, and then those whose filters it meets.
 	wanted []*binding
+	// live says that wanted is to be found out: all who listen.
+	live bool
+	// met are the filters that the row may meet, of a live change.
+	met *met
 	// row is what filters and policies are held against: the new row, of a delete the
 	// old one. old is the old row of an update, if it is known by itself.
 	row, old *image
@@ -37,6 +41,10 @@ type imageSet struct {
 	rows     [][]*string
 	// answers are what each caller may see of it, by who it is.
 	answers map[caller]*answer
+	// plans are what decides otherwise, by role; nil where answers do.
+	plans    map[string]*plan
+	places   map[*plan][]int // of what a plan reads, in rows
+	rendered map[*plan]*rendering
 }
 
 // maxChanges and maxTransactions bound a batch; while it is worked on, the next waits in
@@ -48,7 +56,7 @@ const (
 
 // follow tells clients of changes until ctx ends.
 func (h *Hub) follow(ctx context.Context) {
-	sub := h.Source.Subscribe(changes.Options{Want: changes.Want{AllTables: true}})
+	sub := h.Source.Subscribe(changes.Options{Want: changes.Want{AllTables: true, Prefixes: []string{ddlPrefix}}})
 	defer sub.Close()
 	now, cancel := context.WithCancel(ctx)
 	cancel()
@@ -67,6 +75,7 @@ func (h *Hub) follow(ctx context.Context) {
 		var gap *changes.Gap
 		switch {
 		case errors.As(err, &gap):
+			h.ForgetPolicies()
 			if gap.Reason != changes.Started {
 				h.notice(channelsOf(h.bindings.all()), "Changes may be missing ("+string(gap.Reason)+"); read the tables again")
 			}
@@ -99,9 +108,10 @@ var eventNames = map[changes.Op]string{changes.Insert: "INSERT", changes.Update:
 
 // collect adds what of a transaction anybody listens to.
 func (h *Hub) collect(b *batch, tx *changes.Transaction) {
+	h.note(tx)
 	for i := range tx.Touched {
 		if r := tx.Touched[i].Relation; r != nil {
-			h.notice(channelsOf(h.bindings.of(r.Table, "")), "Too many changes of "+r.Schema+"."+r.Name+" in one transaction; read the table again")
+			h.notice(channelsOf(h.bindings.of(r.Table)), "Too many changes of "+r.Schema+"."+r.Name+" in one transaction; read the table again")
 		}
 	}
 	for i := range tx.Events {
@@ -109,31 +119,23 @@ func (h *Hub) collect(b *batch, tx *changes.Transaction) {
 		if e.Relation == nil {
 			continue
 		}
-		name := eventNames[e.Op]
-		wanted := h.bindings.of(e.Relation.Table, name)
-		if len(wanted) == 0 {
+		if !h.audience.hears(e.Relation.Table) {
 			continue
 		}
 		if e.Op == changes.Truncate {
-			h.notice(channelsOf(wanted), e.Relation.Schema+"."+e.Relation.Name+" was truncated; read the table again")
+			h.notice(channelsOf(h.bindings.of(e.Relation.Table)), e.Relation.Schema+"."+e.Relation.Name+" was truncated; read the table again")
 			continue
 		}
-		c := &change{tx: tx, relation: e.Relation, event: name, wanted: wanted}
-		switch e.Op {
-		case changes.Delete:
-			c.row = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-		case changes.Update:
-			if !e.Old.IsZero() {
-				c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-			}
-			whole := e.Old
-			if e.OldIsKey {
-				whole = changes.Tuple{}
-			}
-			c.row = b.image(e.Relation, e.New, whole, false)
-		default:
-			c.row = b.image(e.Relation, e.New, changes.Tuple{}, false)
+		row := logged(e)
+		met := h.bindings.met(&row)
+		if met == nil {
+			continue
 		}
+		c := &change{tx: tx, relation: e.Relation, event: eventNames[e.Op], live: true, met: met}
+		if e.Op == changes.Update && !e.Old.IsZero() {
+			c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
+		}
+		c.row = b.image(e.Relation, row.tuple, row.whole, row.isKey)
 		b.changes = append(b.changes, c)
 		b.xids[tx.XID] = struct{}{}
 	}

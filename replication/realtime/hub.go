@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -27,11 +28,18 @@ type Deps struct {
 	Emit *pg.DB
 	// Source tells of changes of tables.
 	Source changes.Source
-	Tokens *token.Verifier
+	// Announced tells whether each change of the schema is certain to come in the
+	// stream. Without it nothing is remembered of policies.
+	Announced func() bool
+	Tokens    *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
-	Log     *slog.Logger
-	Reg     prometheus.Registerer
+	// Name of this process, for people.
+	Name string
+	Log  *slog.Logger
+	Reg  prometheus.Registerer
+	// Metrics are read back for the page that shows them.
+	Metrics prometheus.Gatherer
 }
 
 // Hub knows the clients of this process and what they listen to.
@@ -49,6 +57,17 @@ type Hub struct {
 	unused sync.Pool
 
 	bindings bindings
+	audience audience
+	planner  planner
+
+	// id of this process among those that hold connections.
+	id          string
+	attendances *attendances
+	tracks      *tracks
+	restored    *time.Timer
+
+	inspector inspector
+	slots     atomic.Pointer[slotFigures] // as they were last
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -75,7 +94,7 @@ type shard struct {
 // New makes a Hub that takes clients at once and sends with Run. cfg must have
 // passed Check.
 func New(cfg Config, deps Deps) *Hub {
-	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}}
+	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID()}
 	h.limits = limits{
 		maxMessages: cfg.QueueMessages, maxBytes: cfg.QueueBytes,
 		slowMessages: cfg.SlowThreshold, slowBytes: cfg.QueueBytes, slowTimeout: cfg.SlowTimeout,
@@ -87,9 +106,14 @@ func New(cfg Config, deps Deps) *Hub {
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
-	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
+	h.bindings.by = map[changes.Table]*tableBindings{}
+	h.attendances, h.tracks = newAttendances(h), newTracks(h)
+	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
+	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
+	h.planner.plans, h.planner.unseen = map[planKey]*plan{}, map[uint32]struct{}{}
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)
+	h.inspector.collect, h.inspector.refresh = h.figures, h.keepSlots
 	return h
 }
 
@@ -105,7 +129,10 @@ func (h *Hub) Run(ctx context.Context) {
 	following.Go(func() { h.follow(ctx) })
 	following.Go(func() { h.beat(ctx) })
 	defer following.Wait()
+	attended := h.attended(ctx)
+	defer attended()
 	h.sender.run(ctx)
+	h.inspector.close()
 	h.mu.Lock()
 	h.closing = true
 	for c := range h.clients {
@@ -218,6 +245,7 @@ func (h *Hub) add(ch *channel, confirm func()) {
 	}
 	members[ch] = struct{}{}
 	h.bindings.add(ch.bindings)
+	h.audience.admit(ch, ch.bindings)
 	h.metrics.channels.Inc()
 	confirm()
 }
@@ -227,12 +255,26 @@ func (h *Hub) remove(ch *channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h.bindings.remove(ch.bindings)
+	h.audience.dismiss(ch, ch.bindings)
 	members := s.rooms[ch.room]
 	delete(members, ch)
 	if len(members) == 0 {
 		delete(s.rooms, ch.room)
 	}
 	h.metrics.channels.Dec()
+}
+
+// rename gives a channel another identity.
+func (h *Hub) rename(ch *channel, who *identity) {
+	s := h.shard(ch.room)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	listens := ch.party.Load() != nil
+	h.audience.dismiss(ch, ch.bindings)
+	ch.who.Store(who)
+	if listens {
+		h.audience.admit(ch, ch.bindings)
+	}
 }
 
 // broadcast is a message between processes.
@@ -270,7 +312,7 @@ func (h *Hub) deliver(b *broadcast) {
 		return
 	}
 	// One frame for all who speak a version.
-	var frames [2]frame
+	var frames [2][]byte
 	for ch := range members {
 		if ch.id == b.From && !ch.self {
 			continue
@@ -279,8 +321,8 @@ func (h *Hub) deliver(b *broadcast) {
 		if b.Bytes && v != v2 {
 			continue // has no way to say it
 		}
-		if frames[v].data == nil {
-			frames[v].data = b.frame(v)
+		if frames[v] == nil {
+			frames[v] = b.frame(v)
 		}
 		ch.client.put(frames[v])
 	}

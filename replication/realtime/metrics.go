@@ -13,6 +13,11 @@ type metrics struct {
 	authorize, see       prometheus.Histogram
 	// delivered counts a message as written that tells of a commit at a time.
 	delivered func(committed time.Time)
+	// decisions counts who may see a row, by how it was found out.
+	decisions *prometheus.CounterVec
+	byPlan    prometheus.Counter
+	bySee     prometheus.Counter
+	errors    prometheus.Counter
 }
 
 func newMetrics(h *Hub) *metrics {
@@ -51,9 +56,18 @@ func newMetrics(h *Hub) *metrics {
 	delivery := histogram("delivery_seconds", "Time from a commit, by the database's clock, until a client's connection has taken the message that tells of it.")
 	// The clocks may differ by more than it takes.
 	m.delivered = func(committed time.Time) { delivery.Observe(max(0, time.Since(committed).Seconds())) }
+	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fluxbase_realtime_policy_decisions_total",
+		Help: "Decisions who of a role may see a changed row, by tier: 0 in this process, 2 by Postgres for each caller.",
+	}, []string{"tier"})
+	m.byPlan, m.bySee = m.decisions.WithLabelValues("0"), m.decisions.WithLabelValues("2")
+	m.errors = counter("policy_errors_total", "Times that a policy raised for a subscriber, who was told to read the table again.")
 	h.Reg.MustRegister(
-		delivery,
+		m.decisions, m.errors, delivery,
 		m.channels, m.received, m.sent, m.slow, m.refused, m.fenced, m.authorize, m.see,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",
+		}, func() float64 { return float64(h.tracks.count()) }),
 		gauge("connections", "Open WebSockets.", func(*client) int { return 1 }),
 		gauge("queued_messages", "Messages that wait for clients to read.", func(c *client) int { return c.out.length() }),
 	)

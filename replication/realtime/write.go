@@ -15,7 +15,10 @@ const (
 )
 
 // put queues a frame for the client, and gives up one that is too slow.
-func (c *client) put(f frame) {
+func (c *client) put(data []byte) { c.tell(frame{data: data}) }
+
+// tell is put of what a commit tells.
+func (c *client) tell(f frame) {
 	if !c.offer(f) {
 		c.giveUp()
 	}

@@ -1,7 +1,7 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
-// prints the ratio of the two; then what streaming changes costs those who write, and
-// what realtime costs. All use loopback and end by themselves; two sides alternate
+// prints the ratio of the two; then what streaming changes costs those who write,
+// how soon a changed schema is served, and what realtime costs. All use loopback and end by themselves; two sides alternate
 // within one run.
 //
 //	go run ./tests/load              all cases
@@ -52,15 +52,15 @@ var cases = []loadCase{
 	{"embed", "begin read only;", `select coalesce(json_agg(t), '[]')::text from (select i.*,` +
 		` (select row_to_json(c) from api.categories as c where c.id = i.category_id) as categories,` +
 		` (select json_agg(r) from api.reviews as r where r.item_id = i.id) as reviews from api.items as i where i.id = :n) as t;`},
-	{"insert", "begin;", `insert into api.written (name, price, tags, meta) select name, price, tags, meta from json_to_record(` +
-		`('{"name":"item ' || :n || '","price":' || :n || '.5,"tags":["red","bulk"],"meta":{"weight":' || :n || '}}')::json) as r(name text, price numeric, tags text[], meta jsonb);`},
+	{"insert", "begin;", `insert into api.written (name, price, tags, meta)` +
+		` select 'item ' || r, r + 0.5, array['red', 'bulk'], jsonb_build_object('weight', r) from (select :n::integer as r) as t;`},
 	{"bulk", "begin;", `insert into api.written (name, price, tags, meta) select r.name, r.price, r.tags, r.meta from api.body as b,` +
 		` json_to_recordset(b.rows) as r(name text, price numeric, tags text[], meta jsonb);`},
 	{"rpc", "begin read only;", `select to_json(api.price_of(:n));`},
 }
 
-// sample is one measurement.
-type sample struct{ rps, p50, p99 float64 }
+// sample is one measurement. CPU time is in microseconds for each request.
+type sample struct{ rps, p50, p99, server, database float64 }
 
 func main() {
 	seconds := flag.Int("seconds", 8, "length of one measurement")
@@ -96,7 +96,7 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if slices.ContainsFunc(cases, func(c loadCase) bool { return wanted(c.name) }) {
-		fmt.Fprintln(out, "case\tserver req/s\tp50 ms\tp99 ms\tpgbench tx/s\tratio\tp99/p50\tRSS MiB\t")
+		fmt.Fprintln(out, "case\tserver req/s\tp50 ms\tp99 ms\tpgbench tx/s\tratio\tp99/p50\tserver us\tits db us\tpgbench's db us\tRSS MiB\t")
 	}
 	for _, c := range cases {
 		if !wanted(c.name) {
@@ -105,21 +105,22 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 		var http, db []sample
 		for round := range rounds {
 			fmt.Fprintf(os.Stderr, "%s: round %d of %d\n", c.name, round+1, rounds)
-			h, err := b.wrk(ctx, c, seconds, conns)
+			h, err := b.spend(seconds, func() (sample, error) { return b.wrk(ctx, c, seconds, conns) })
 			if err != nil {
 				return err
 			}
 			if err := b.exec(ctx, database, "truncate api.written"); err != nil {
 				return err
 			}
-			d, err := b.pgbench(ctx, c, seconds, pool)
+			d, err := b.spend(seconds, func() (sample, error) { return b.pgbench(ctx, c, seconds, pool) })
 			if err != nil {
 				return err
 			}
 			http, db = append(http, h), append(db, d)
 		}
 		h, d := median(http), median(db)
-		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.2f\t%.1f\t%d\t\n", c.name, h.rps, h.p50, h.p99, d.rps, h.rps/d.rps, h.p99/h.p50, rss(b.server.Process.Pid)>>10)
+		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.2f\t%.1f\t%.0f\t%.0f\t%.0f\t%d\t\n",
+			c.name, h.rps, h.p50, h.p99, d.rps, h.rps/d.rps, h.p99/h.p50, h.server, h.database, d.database, rss(b.server.Process.Pid)>>10)
 	}
 	if err := out.Flush(); err != nil {
 		return err
@@ -131,7 +132,12 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 		return err
 	}
 	if wanted(streamCase) {
-		if err := b.stream(ctx, seconds, rounds, pool); err != nil {
+		if err := b.stream(ctx, seconds, rounds); err != nil {
+			return err
+		}
+	}
+	if wanted(schemaCase) {
+		if err := b.schemaChanges(ctx); err != nil {
 			return err
 		}
 	}
@@ -139,7 +145,7 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 }
 
 // streaming are the cases beside those of REST.
-var streaming = []string{streamCase, idleCase, fanOutCase, changesCase}
+var streaming = []string{streamCase, schemaCase, idleCase, fanOutCase, changesCase}
 
 func caseNames() (names []string) {
 	for _, c := range cases {
@@ -161,6 +167,27 @@ type bench struct {
 	server   *exec.Cmd
 	base     string
 	token    string
+}
+
+// spend adds the CPU time that a measurement took.
+func (b *bench) spend(seconds int, measure func() (sample, error)) (sample, error) {
+	server, database := ticks([]int{b.server.Process.Pid}), b.databaseTicks()
+	s, err := measure()
+	each := 1e4 / (s.rps * float64(seconds))
+	s.server = float64(ticks([]int{b.server.Process.Pid})-server) * each
+	s.database = float64(b.databaseTicks()-database) * each
+	return s, err
+}
+
+// databaseTicks is the CPU time of all of Postgres.
+func (b *bench) databaseTicks() int {
+	pids := []int{b.db.PID()}
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pids[0]))
+	for _, f := range strings.Fields(string(children)) {
+		pid, _ := strconv.Atoi(f)
+		pids = append(pids, pid)
+	}
+	return ticks(pids)
 }
 
 func (b *bench) wrk(ctx context.Context, c loadCase, seconds, conns int) (sample, error) {
