@@ -51,6 +51,7 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 		hub.Announced = func() bool { return b.AnnouncesDDL() }
 		run = func() {
 			defer emit.Close()
+			hub.Lease = b.ID()
 			hub.Run(ctx)
 		}
 		handlers["broadcast"] = hub.Broadcasts

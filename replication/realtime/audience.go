@@ -1,7 +1,10 @@
 package realtime
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 )
@@ -9,12 +12,23 @@ import (
 // party are all who are the same to policies: channels with one role and claims.
 type party struct {
 	caller
-	channels int // guarded by audience.mu
+	// id is the number under which Postgres knows it, for the goroutine that follows the
+	// stream.
+	id int64
+	// refused is set when a policy raised for it: it is then asked for by itself, so
+	// that nobody else is kept from an answer.
+	refused atomic.Bool
+
+	// Guarded by audience.mu. A party without channels is kept for a while in case it
+	// comes back.
+	channels int
+	left     time.Time
+	known    bool // to Postgres
 }
 
 // crowd are the parties of a role that listen to a table, or to any of a schema.
 type crowd struct {
-	bindings map[*party]map[*binding]struct{}
+	bindings map[*party][]*binding
 	// log tells who came and went since entry number base, for indexes to follow.
 	log  []visit
 	base int
@@ -59,14 +73,13 @@ func (a *audience) admit(ch *channel, list []*binding) {
 		}
 		c := roles[as.role]
 		if c == nil {
-			c = &crowd{bindings: map[*party]map[*binding]struct{}{}}
+			c = &crowd{bindings: map[*party][]*binding{}}
 			roles[as.role] = c
 		}
 		if c.bindings[p] == nil {
-			c.bindings[p] = map[*binding]struct{}{}
 			c.note(p, true)
 		}
-		c.bindings[p][b] = struct{}{}
+		c.bindings[p] = append(c.bindings[p], b)
 	}
 }
 
@@ -81,14 +94,13 @@ func (a *audience) dismiss(ch *channel, list []*binding) {
 	for _, b := range list {
 		roles := a.crowds[b.key()]
 		c := roles[p.role]
-		delete(c.bindings[p], b)
+		i := slices.Index(c.bindings[p], b)
+		c.bindings[p] = slices.Delete(c.bindings[p], i, i+1)
 		if len(c.bindings[p]) > 0 {
 			continue
 		}
-		if _, was := c.bindings[p]; was {
-			delete(c.bindings, p)
-			c.note(p, false)
-		}
+		delete(c.bindings, p)
+		c.note(p, false)
 		if len(c.bindings) == 0 {
 			delete(roles, p.role)
 		}
@@ -97,7 +109,9 @@ func (a *audience) dismiss(ch *channel, list []*binding) {
 		}
 	}
 	if p.channels--; p.channels == 0 {
-		delete(a.parties, p.caller)
+		if p.left = time.Now(); !p.known {
+			delete(a.parties, p.caller)
+		}
 	}
 }
 
@@ -140,26 +154,33 @@ func (a *audience) roles(t changes.Table, found map[string]struct{}) {
 	}
 }
 
-// wants adds the bindings of a party that one event of a table concerns; of all parties
-// of the role without one. The caller holds mu.
-func (a *audience) wants(list []*binding, t changes.Table, event, role string, p *party) []*binding {
-	add := func(set map[*binding]struct{}) {
-		for b := range set {
+// crowdsOf are those of a role that listen to a table. The caller holds mu.
+func (a *audience) crowdsOf(t changes.Table, role string) (list []*crowd) {
+	for _, k := range keysOf(t) {
+		if c := a.crowds[k][role]; c != nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// wants adds the bindings of a party that an event concerns; of all parties without one.
+// The caller holds the audience.
+func wants(list []*binding, crowds []*crowd, event string, p *party) []*binding {
+	add := func(bindings []*binding) {
+		for _, b := range bindings {
 			if b.Event == anyName || b.Event == event {
 				list = append(list, b)
 			}
 		}
 	}
-	for _, k := range keysOf(t) {
-		c := a.crowds[k][role]
-		switch {
-		case c == nil:
-		case p != nil:
+	for _, c := range crowds {
+		if p != nil {
 			add(c.bindings[p])
-		default:
-			for _, set := range c.bindings {
-				add(set)
-			}
+			continue
+		}
+		for _, bindings := range c.bindings {
+			add(bindings)
 		}
 	}
 	return list

@@ -12,6 +12,9 @@ type Config struct {
 	QueueMessages     int           `envconfig:"FLUXBASE_REALTIME_QUEUE_MESSAGES" default:"256" desc:"Messages that may wait for a client that reads too slowly; with the next one it is closed with 1008."`
 	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it, beside what is being written. A single message may be larger."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
+	CacheEntries      int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_ENTRIES" default:"100000" desc:"Decisions of policies that read other tables, which are remembered until these tables change."`
+	CacheBytes        int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_BYTES" default:"67108864" desc:"Memory for them."`
+	CacheTTL          time.Duration `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_TTL" default:"30s" desc:"How long they are remembered at most."`
 	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
 }
 
@@ -27,6 +30,8 @@ func (c *Config) Check() error {
 		{&c.MessagesPerSecond, 100},
 		{&c.QueueMessages, 256},
 		{&c.QueueBytes, 256 << 10},
+		{&c.CacheEntries, 100_000},
+		{&c.CacheBytes, 64 << 20},
 	} {
 		if *n.value <= 0 {
 			*n.value = n.or
@@ -37,6 +42,9 @@ func (c *Config) Check() error {
 	}
 	if c.PingInterval <= 0 {
 		c.PingInterval = 25 * time.Second
+	}
+	if c.CacheTTL <= 0 {
+		c.CacheTTL = 30 * time.Second
 	}
 	return nil
 }
