@@ -49,6 +49,7 @@ func newMember(t *testing.T, db *dbtest.DB, name string, onChange func(), copies
 				onChange()
 			}
 		},
+		Missed: func() {},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

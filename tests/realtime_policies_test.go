@@ -35,8 +35,8 @@ func watchTables(t *testing.T, s *server, claims map[string]any, bindings string
 	return w
 }
 
-// told is a change as a client gets it.
-type told struct {
+// toldRow is a change as a client gets it.
+type toldRow struct {
 	Data struct {
 		Schema, Table, Type string
 		Record              struct{ ID int }
@@ -44,7 +44,7 @@ type told struct {
 	}
 }
 
-func (m told) String() string {
+func (m toldRow) String() string {
 	return fmt.Sprintf("%s %s %d", m.Data.Type, m.Data.Table, max(m.Data.Record.ID, m.Data.Old.ID))
 }
 
@@ -58,7 +58,7 @@ func (w *watcher) until(mark int) (list []string, failed bool) {
 			failed = true
 			continue
 		}
-		var m told
+		var m toldRow
 		if err := json.Unmarshal([]byte(payload), &m); err != nil {
 			w.t.Fatalf("%s: %v", payload, err)
 		}

@@ -31,6 +31,9 @@ type Deps struct {
 	// SchemaChanged is called when tables, functions or settings of roles may have
 	// changed, once new snapshots show it. It must not wait for anything.
 	SchemaChanged func()
+	// Missed is called when messages may have been missed, so that what was built from
+	// them has to be read anew. It must not wait for anything.
+	Missed func()
 	// Handlers are called with the data of messages of further kinds, in the order of
 	// their commits. They must not wait for anything.
 	Handlers map[string]func(data []byte)
@@ -122,6 +125,7 @@ func (b *Bus) startOver(ctx context.Context, gap *changes.Gap) {
 		c.load(ctx)
 	}
 	b.SchemaChanged()
+	b.Missed()
 	b.confirm(gap.From)
 }
 

@@ -1,7 +1,6 @@
 package realtime
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +27,9 @@ type party struct {
 
 // crowd are the parties of a role that listen to a table, or to any of a schema.
 type crowd struct {
-	bindings map[*party][]*binding
+	bindings map[*party]map[*binding]struct{}
+	// plain are those of bindings without a filter.
+	plain map[*party]map[*binding]struct{}
 	// log tells who came and went since entry number base, for indexes to follow.
 	log  []visit
 	base int
@@ -73,13 +74,21 @@ func (a *audience) admit(ch *channel, list []*binding) {
 		}
 		c := roles[as.role]
 		if c == nil {
-			c = &crowd{bindings: map[*party][]*binding{}}
+			c = &crowd{bindings: map[*party]map[*binding]struct{}{}, plain: map[*party]map[*binding]struct{}{}}
 			roles[as.role] = c
 		}
 		if c.bindings[p] == nil {
+			c.bindings[p] = map[*binding]struct{}{}
 			c.note(p, true)
 		}
-		c.bindings[p] = append(c.bindings[p], b)
+		c.bindings[p][b] = struct{}{}
+		if b.filter != nil {
+			continue
+		}
+		if c.plain[p] == nil {
+			c.plain[p] = map[*binding]struct{}{}
+		}
+		c.plain[p][b] = struct{}{}
 	}
 }
 
@@ -94,8 +103,10 @@ func (a *audience) dismiss(ch *channel, list []*binding) {
 	for _, b := range list {
 		roles := a.crowds[b.key()]
 		c := roles[p.role]
-		i := slices.Index(c.bindings[p], b)
-		c.bindings[p] = slices.Delete(c.bindings[p], i, i+1)
+		delete(c.bindings[p], b)
+		if delete(c.plain[p], b); len(c.plain[p]) == 0 {
+			delete(c.plain, p)
+		}
 		if len(c.bindings[p]) > 0 {
 			continue
 		}
@@ -154,34 +165,46 @@ func (a *audience) roles(t changes.Table, found map[string]struct{}) {
 	}
 }
 
-// crowdsOf are those of a role that listen to a table. The caller holds mu.
-func (a *audience) crowdsOf(t changes.Table, role string) (list []*crowd) {
+// plain tells whether anybody of a role listens to a table without a filter.
+func (a *audience) plain(t changes.Table, role string) bool {
 	for _, k := range keysOf(t) {
-		if c := a.crowds[k][role]; c != nil {
-			list = append(list, c)
+		if c := a.crowds[k][role]; c != nil && len(c.plain) > 0 {
+			return true
 		}
 	}
-	return list
+	return false
 }
 
-// wants adds the bindings of a party that an event concerns; of all parties without one.
-// The caller holds the audience.
-func wants(list []*binding, crowds []*crowd, event string, p *party) []*binding {
-	add := func(bindings []*binding) {
-		for _, b := range bindings {
-			if b.Event == anyName || b.Event == event {
-				list = append(list, b)
+// wants adds the bindings of a party that a change may concern. The caller holds mu.
+func (a *audience) wants(c *change, who *party) {
+	for _, k := range keysOf(c.relation.Table) {
+		if found := a.crowds[k][who.role]; found != nil {
+			c.want(found.bindings[who])
+		}
+	}
+}
+
+// wantsPlain adds those without a filter, of all parties of a role if who is nil. The
+// caller holds mu.
+func (a *audience) wantsPlain(c *change, role string, who *party) {
+	for _, k := range keysOf(c.relation.Table) {
+		found := a.crowds[k][role]
+		switch {
+		case found == nil:
+		case who != nil:
+			c.want(found.plain[who])
+		default:
+			for _, set := range found.plain {
+				c.want(set)
 			}
 		}
 	}
-	for _, c := range crowds {
-		if p != nil {
-			add(c.bindings[p])
-			continue
-		}
-		for _, bindings := range c.bindings {
-			add(bindings)
+}
+
+func (c *change) want(set map[*binding]struct{}) {
+	for b := range set {
+		if b.hears(c.event) && c.met.has(b) {
+			c.wanted = append(c.wanted, b)
 		}
 	}
-	return list
 }

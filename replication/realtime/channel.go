@@ -31,6 +31,9 @@ type channel struct {
 	party atomic.Pointer[party]
 	// access is for the client's reading goroutine.
 	access access
+	// tracker is its own presence; hears says that it asked for that of others.
+	tracker *tracker
+	hears   bool
 	// bindings are what it hears of tables; fixed.
 	bindings []*binding
 
@@ -42,6 +45,10 @@ type joinPayload struct {
 	Config struct {
 		Private   bool
 		Broadcast struct{ Ack, Self bool }
+		Presence  *struct {
+			Key     string
+			Enabled *bool // clients from before it was there always listen
+		}
 		// Changes are told apart by whether there are any.
 		Changes []json.RawMessage `json:"postgres_changes"`
 	}
@@ -76,6 +83,7 @@ func (c *client) join(ctx context.Context, m *message) {
 		c.expire(ch)
 		c.reply(m, statusOK, ch.bound())
 	})
+	c.attend(ch)
 	if len(ch.bindings) > 0 {
 		c.system(ch, extensionChanges, statusOK, "Subscribed to PostgreSQL")
 	}
@@ -114,6 +122,14 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 		room: room{topic, p.Config.Private}, client: c, id: newID(), wire: m.topic, joinRef: m.joinRef,
 		ack: p.Config.Broadcast.Ack, self: p.Config.Broadcast.Self,
 	}
+	key := newID()
+	if p := p.Config.Presence; p != nil {
+		if !isName(p.Key) {
+			return nil, errors.New("InvalidJoinConfiguration: The presence key is longer than 255 bytes or has a zero character")
+		}
+		key, ch.hears = cmp.Or(p.Key, key), p.Enabled == nil || *p.Enabled
+	}
+	ch.tracker = &tracker{ch: ch, key: key, writes: newBucket(c.hub.cfg.TracksPerSecond, time.Now())}
 	who := c.key
 	if text := cmp.Or(p.Token, p.UserToken); isToken(text) {
 		var err error
@@ -169,10 +185,23 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 		return
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	ch.access = access
 	if c.channels[ch.wire] == ch {
 		c.expire(ch)
+	}
+	c.mu.Unlock()
+	c.attend(ch)
+	if !access.writePresence {
+		c.hub.tracks.set(ch.tracker, nil, nil)
+	}
+}
+
+// attend has a channel hear who is present if it wants to and may.
+func (c *client) attend(ch *channel) {
+	if ch.hears && ch.access.readPresence {
+		c.hub.attendances.listen(ch)
+	} else {
+		c.hub.attendances.leave(ch)
 	}
 }
 
@@ -221,6 +250,8 @@ func (c *client) drop(ch *channel) bool {
 	}
 	c.mu.Unlock()
 	c.hub.remove(ch)
+	c.hub.attendances.leave(ch)
+	c.hub.tracks.end(ch.tracker)
 	return true
 }
 

@@ -26,7 +26,7 @@ type client struct {
 	ending atomic.Bool
 
 	// Of the goroutine that reads.
-	messages, joins bucket
+	messages, joins, presences bucket
 
 	mu       sync.Mutex
 	channels map[string]*channel // by the topic on the wire
@@ -47,6 +47,8 @@ func newClient(h *Hub, v version, key identity) *client {
 		messages: newBucket(h.cfg.MessagesPerSecond, now),
 		joins:    newBucket(h.cfg.JoinsPerSecond, now),
 		channels: map[string]*channel{},
+
+		presences: newBucket(h.cfg.MessagesPerSecond, now),
 	}
 }
 
@@ -215,6 +217,13 @@ func (c *client) obey(ctx context.Context, m *message) error {
 			return nil
 		}
 		c.broadcast(ch, m)
+		return nil
+	case eventPresence:
+		if !c.presences.take(now) {
+			c.refusePresence(ch, m, "Too many presence messages per second")
+			return nil
+		}
+		c.presence(ch, m)
 		return nil
 	}
 	if !c.joins.take(now) {

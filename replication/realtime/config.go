@@ -15,7 +15,11 @@ type Config struct {
 	CacheEntries      int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_ENTRIES" default:"100000" desc:"Decisions of policies that read other tables, which are remembered until these tables change."`
 	CacheBytes        int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_BYTES" default:"67108864" desc:"Memory for them."`
 	CacheTTL          time.Duration `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_TTL" default:"30s" desc:"How long they are remembered at most."`
+	MaxPresences      int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCES" default:"1000" desc:"Members that may be present in one channel, over all processes; track fails for the next one."`
+	MaxPresenceBytes  int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCE_BYTES" default:"16384" desc:"Size of what a member may say of itself with track."`
+	TracksPerSecond   int           `envconfig:"FLUXBASE_REALTIME_TRACKS_PER_SECOND" default:"10" desc:"How often a channel may change its own presence. What comes faster waits, and only the latest is told; none is lost."`
 	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
+	Inspect           bool          `envconfig:"FLUXBASE_REALTIME_INSPECT" default:"true" desc:"Serve the live page /realtime/v1/inspect. It holds nothing secret, and its figures need the service_role key; false for where no such page may be."`
 }
 
 // Check applies the defaults.
@@ -32,6 +36,9 @@ func (c *Config) Check() error {
 		{&c.QueueBytes, 256 << 10},
 		{&c.CacheEntries, 100_000},
 		{&c.CacheBytes, 64 << 20},
+		{&c.MaxPresences, 1000},
+		{&c.MaxPresenceBytes, 16 << 10},
+		{&c.TracksPerSecond, 10},
 	} {
 		if *n.value <= 0 {
 			*n.value = n.or

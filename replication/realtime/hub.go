@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,8 +34,12 @@ type Deps struct {
 	Tokens *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
-	Log     *slog.Logger
-	Reg     prometheus.Registerer
+	// Name of this process, for people.
+	Name string
+	Log  *slog.Logger
+	Reg  prometheus.Registerer
+	// Metrics are read back for the page that shows them.
+	Metrics prometheus.Gatherer
 }
 
 // Hub knows the clients of this process and what they listen to.
@@ -52,6 +57,15 @@ type Hub struct {
 	// claims and decisions belong to the goroutine that follows the stream.
 	claims    registry
 	decisions decisions
+
+	// id of this process among those that hold connections.
+	id          string
+	attendances *attendances
+	tracks      *tracks
+	restored    *time.Timer
+
+	inspector inspector
+	slots     atomic.Pointer[slotFigures] // as they were last
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -77,17 +91,20 @@ type shard struct {
 // New makes a Hub that takes clients at once and sends with Run. cfg must have
 // passed Check.
 func New(cfg Config, deps Deps) *Hub {
-	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}}
+	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID()}
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
-	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
+	h.bindings.by = map[changes.Table]*tableBindings{}
+	h.attendances, h.tracks = newAttendances(h), newTracks(h)
+	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
 	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
 	h.planner.plans, h.planner.unseen, h.planner.reads = map[planKey]*plan{}, map[uint32]struct{}{}, map[uint32][]*plan{}
 	h.metrics = newMetrics(h)
 	h.claims.reset()
 	h.decisions = decisions{maxEntries: cfg.CacheEntries, maxBytes: cfg.CacheBytes, ttl: cfg.CacheTTL, metrics: h.metrics}
 	h.sender = newSender(deps.Emit)
+	h.inspector.collect, h.inspector.refresh = h.figures, h.keepSlots
 	return h
 }
 
@@ -102,7 +119,10 @@ func (h *Hub) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	following.Go(func() { h.follow(ctx) })
 	defer following.Wait()
+	attended := h.attended(ctx)
+	defer attended()
 	h.sender.run(ctx)
+	h.inspector.close()
 	h.mu.Lock()
 	h.closing = true
 	for c := range h.clients {

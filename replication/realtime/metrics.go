@@ -71,6 +71,9 @@ func newMetrics(h *Hub) *metrics {
 	h.Reg.MustRegister(
 		m.decisions, m.errors, m.hits, m.misses, m.evicted, m.decided, m.decidedBytes, m.visible,
 		m.channels, m.received, m.sent, m.slow, m.refused, m.fenced, m.authorize, m.see,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",
+		}, func() float64 { return float64(h.tracks.count()) }),
 		gauge("connections", "Open WebSockets.", func(*client) int { return 1 }),
 		gauge("queued_messages", "Messages that wait for clients to read.", func(c *client) int { return c.out.length() }),
 	)

@@ -90,40 +90,62 @@ func (h *Hub) resolve(ctx context.Context, b *batch) {
 	h.audience.mu.RLock()
 	defer h.audience.mu.RUnlock()
 	for _, c := range b.changes {
-		if !c.live {
+		if c.live {
+			h.resolveChange(c)
+		}
+	}
+}
+
+// maxFiltered is how many bindings may be looked at because a row meets their filters,
+// where a policy can name those who may see it.
+const maxFiltered = 1000
+
+// resolveChange finds those with a filter by their filters, all others by policies. The
+// caller holds the audience.
+func (h *Hub) resolveChange(c *change) {
+	set := c.row.set
+	filtered := map[string]struct{}{}
+	for role, p := range set.plans {
+		if !p.decides() {
+			h.metrics.bySee.Inc()
+			h.audience.wantsPlain(c, role, nil)
+			filtered[role] = struct{}{}
 			continue
 		}
-		set := c.row.set
-		for role, p := range set.plans {
-			crowds := h.audience.crowdsOf(c.relation.Table, role)
-			if !p.decides() {
-				h.metrics.bySee.Inc()
-				c.wanted = wants(c.wanted, crowds, c.event, nil)
+		if p.root != nil {
+			h.metrics.byPlan.Inc()
+		} else {
+			h.metrics.byCache.Inc()
+		}
+		if !set.tells(p) && c.event != "DELETE" {
+			h.audience.wantsPlain(c, role, nil)
+			filtered[role] = struct{}{}
+			continue
+		}
+		take := h.audience.wants
+		if c.met.bindings <= maxFiltered || p.root != nil && !p.root.keyed {
+			filtered[role] = struct{}{}
+			take = func(c *change, who *party) { h.audience.wantsPlain(c, role, who) }
+			if !h.audience.plain(c.relation.Table, role) {
 				continue
 			}
-			for who := range p.odd {
-				c.wanted = wants(c.wanted, crowds, c.event, who)
-			}
-			switch {
-			case !set.tells(p):
-				if c.event != "DELETE" {
-					c.wanted = wants(c.wanted, crowds, c.event, nil)
-				}
-			case p.root != nil:
-				h.metrics.byPlan.Inc()
-				p.find(set.read(p, c.row.n), func(who *party) {
-					c.wanted = wants(c.wanted, crowds, c.event, who)
-				})
-			default:
-				h.metrics.byCache.Inc()
-				for _, id := range set.found[p][c.row.n].ids {
-					if who := h.claims.ids[id]; who != nil {
-						c.wanted = wants(c.wanted, crowds, c.event, who)
-					}
+		}
+		for who := range p.odd {
+			take(c, who)
+		}
+		switch {
+		case !set.tells(p):
+		case p.root != nil:
+			p.find(set.read(p, c.row.n), func(who *party) { take(c, who) })
+		default:
+			for _, id := range set.found[p][c.row.n].ids {
+				if who := h.claims.ids[id]; who != nil {
+					take(c, who)
 				}
 			}
 		}
 	}
+	c.wanted = h.bindings.filtered(c.wanted, c.met, c.event, filtered)
 }
 
 // live gives the sets of changes that are told as they come.
