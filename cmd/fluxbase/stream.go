@@ -56,6 +56,7 @@ func stream(ctx context.Context, set *settings, address string, f *front, reg *p
 		hub.Announced = func() bool { return b.AnnouncesDDL() }
 		run = func() {
 			defer emit.Close()
+			hub.Lease = b.ID()
 			hub.Run(ctx)
 		}
 		handlers["broadcast"], handlers["presence"] = hub.Broadcasts, hub.Presences

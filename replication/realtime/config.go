@@ -14,6 +14,9 @@ type Config struct {
 	SlowThreshold     int           `envconfig:"FLUXBASE_REALTIME_SLOW_CLIENT_THRESHOLD" default:"100" desc:"A client for which as many messages wait is slow, as is one for which FLUXBASE_REALTIME_CLIENT_QUEUE_BYTES do."`
 	SlowTimeout       time.Duration `envconfig:"FLUXBASE_REALTIME_SLOW_CLIENT_TIMEOUT" default:"30s" desc:"A client that is slow for as long without a break is closed with 1008."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
+	CacheEntries      int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_ENTRIES" default:"100000" desc:"Decisions of policies that read other tables, which are remembered until these tables change."`
+	CacheBytes        int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_BYTES" default:"67108864" desc:"Memory for them."`
+	CacheTTL          time.Duration `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_TTL" default:"30s" desc:"How long they are remembered at most."`
 	MaxPresences      int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCES" default:"1000" desc:"Members that may be present in one channel, over all processes; track fails for the next one."`
 	MaxPresenceBytes  int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCE_BYTES" default:"16384" desc:"Size of what a member may say of itself with track."`
 	TracksPerSecond   int           `envconfig:"FLUXBASE_REALTIME_TRACKS_PER_SECOND" default:"10" desc:"How often a channel may change its own presence. What comes faster waits, and only the latest is told; none is lost."`
@@ -34,6 +37,8 @@ func (c *Config) Check() error {
 		{&c.QueueMessages, 256},
 		{&c.QueueBytes, 256 << 10},
 		{&c.SlowThreshold, 100},
+		{&c.CacheEntries, 100_000},
+		{&c.CacheBytes, 64 << 20},
 		{&c.MaxPresences, 1000},
 		{&c.MaxPresenceBytes, 16 << 10},
 		{&c.TracksPerSecond, 10},
@@ -50,6 +55,9 @@ func (c *Config) Check() error {
 	}
 	if c.PingInterval <= 0 {
 		c.PingInterval = 25 * time.Second
+	}
+	if c.CacheTTL <= 0 {
+		c.CacheTTL = 30 * time.Second
 	}
 	return nil
 }

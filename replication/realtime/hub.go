@@ -31,7 +31,9 @@ type Deps struct {
 	// Announced tells whether each change of the schema is certain to come in the
 	// stream. Without it nothing is remembered of policies.
 	Announced func() bool
-	Tokens    *token.Verifier
+	// Lease is the id of this process in fluxbase.proxies.
+	Lease  string
+	Tokens *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
 	// Name of this process, for people.
@@ -59,6 +61,9 @@ type Hub struct {
 	bindings bindings
 	audience audience
 	planner  planner
+	// claims and decisions belong to the goroutine that follows the stream.
+	claims    registry
+	decisions decisions
 
 	// id of this process among those that hold connections.
 	id          string
@@ -110,8 +115,10 @@ func New(cfg Config, deps Deps) *Hub {
 	h.attendances, h.tracks = newAttendances(h), newTracks(h)
 	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
 	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
-	h.planner.plans, h.planner.unseen = map[planKey]*plan{}, map[uint32]struct{}{}
+	h.planner.plans, h.planner.unseen, h.planner.reads = map[planKey]*plan{}, map[uint32]struct{}{}, map[uint32][]*plan{}
 	h.metrics = newMetrics(h)
+	h.claims.reset()
+	h.decisions = decisions{maxEntries: cfg.CacheEntries, maxBytes: cfg.CacheBytes, ttl: cfg.CacheTTL, metrics: h.metrics}
 	h.sender = newSender(deps.Emit)
 	h.inspector.collect, h.inspector.refresh = h.figures, h.keepSlots
 	return h
