@@ -97,6 +97,7 @@ $$;
 {{ template "realtime/condition.sql" . }}
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
+{{ template "realtime/explain.sql" . }}
 
 reset role;
 
