@@ -65,10 +65,44 @@ func newClient(h *Hub, v version, key identity) *client {
 	return c
 }
 
-// run serves the client until the connection ends.
+// run serves the client until the connection ends. What waits in next is most of what
+// an idle connection takes: with few variables up to there its stack shrinks to 4 KiB.
 func (c *client) run() {
+	c.listen()
+	for c.next() {
+	}
+	c.leave()
+}
+
+// listen says what to do with control frames.
+func (c *client) listen() {
+	alive := func(string) error {
+		c.seen.Store(time.Now().UnixNano())
+		return nil
+	}
+	c.conn.SetReadLimit(c.hub.cfg.MaxMessageBytes)
+	// Nobody writes but who is told to by the queue; what gorilla would write by itself
+	// goes there.
+	c.conn.SetPingHandler(func(data string) error {
+		c.put(frameControl(opPong, data))
+		return alive(data)
+	})
+	c.conn.SetPongHandler(alive)
+	c.conn.SetCloseHandler(func(int, string) error {
+		c.end(websocket.CloseNormalClosure, "")
+		return nil
+	})
+}
+
+// next obeys the next message; false if the connection ends.
+func (c *client) next() bool {
+	kind, data, err := c.conn.ReadMessage()
+	return err == nil && !c.ending.Load() && c.heed(data, kind == websocket.BinaryMessage)
+}
+
+// leave ends the connection, when what waits is written.
+func (c *client) leave() {
 	defer c.hub.exit(c)
-	c.read(c.ctx)
 	c.end(websocket.CloseNormalClosure, "")
 	c.written.Wait()
 	c.linger()
@@ -89,45 +123,23 @@ func (c *client) linger() {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// read obeys the client's messages.
-func (c *client) read(ctx context.Context) {
-	alive := func(string) error {
-		c.seen.Store(time.Now().UnixNano())
-		return nil
+//go:noinline
+func (c *client) heed(data []byte, isBinary bool) bool {
+	c.seen.Store(time.Now().UnixNano())
+	c.hub.metrics.received.Inc()
+	m, err := parse(c.v, data, isBinary)
+	if err == nil {
+		err = c.obey(c.ctx, &m)
 	}
-	c.conn.SetReadLimit(c.hub.cfg.MaxMessageBytes)
-	// Nobody writes but who is told to by the queue; what gorilla would write by itself
-	// goes there.
-	c.conn.SetPingHandler(func(data string) error {
-		c.put(frameControl(opPong, data))
-		return alive(data)
-	})
-	c.conn.SetPongHandler(alive)
-	c.conn.SetCloseHandler(func(int, string) error {
-		c.end(websocket.CloseNormalClosure, "")
-		return nil
-	})
-	for {
-		kind, data, err := c.conn.ReadMessage()
-		if err != nil || c.ending.Load() {
-			return
-		}
-		_ = alive("")
-		c.hub.metrics.received.Inc()
-		m, err := parse(c.v, data, kind == websocket.BinaryMessage)
-		if err == nil {
-			err = c.obey(ctx, &m)
-		}
-		var end closeError
-		switch {
-		case errors.Is(err, errMessage):
-			end = closeError{closeBadMessage, err.Error()}
-		case !errors.As(err, &end):
-			continue
-		}
-		c.end(end.code, end.reason)
-		return
+	var end closeError
+	switch {
+	case errors.Is(err, errMessage):
+		end = closeError{closeBadMessage, err.Error()}
+	case !errors.As(err, &end):
+		return true
 	}
+	c.end(end.code, end.reason)
+	return false
 }
 
 // closeError is why a client's connection ends.

@@ -54,7 +54,7 @@ func (h *Hub) Serve(w *web.Response, r *http.Request) error {
 }
 
 // readBuffer is small, since each connection has one: what is longer is read without it.
-const readBuffer = 256
+const readBuffer = 128
 
 const handshakeTimeout = 5 * time.Second
 
