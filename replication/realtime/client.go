@@ -22,6 +22,8 @@ type client struct {
 	// key is who opened the connection; channels without a token of their own are its.
 	key identity
 	out queue
+	// ticket is its place among all connections.
+	ticket *ticket
 	// ending is set once the close frame has been written.
 	ending atomic.Bool
 
@@ -39,7 +41,7 @@ const (
 	closeTimeout = 2 * time.Second
 )
 
-func newClient(h *Hub, v version, key identity) *client {
+func newClient(h *Hub, v version, key identity, ip string) *client {
 	now := time.Now()
 	return &client{
 		hub: h, v: v, key: key,
@@ -49,6 +51,7 @@ func newClient(h *Hub, v version, key identity) *client {
 		channels: map[string]*channel{},
 
 		presences: newBucket(h.cfg.MessagesPerSecond, now),
+		ticket:    &ticket{id: newID(), ip: ip},
 	}
 }
 
@@ -61,14 +64,17 @@ func (c *client) run() {
 		defer cancel()
 		c.write()
 	})
-	c.read(ctx)
+	if c.admit(ctx) {
+		c.read(ctx)
+	}
 	c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
-	writing.Wait()
-	c.linger()
-	_ = c.conn.Close()
 	for _, ch := range c.all() {
 		c.drop(ch)
 	}
+	c.hub.admissions.leave(c.ticket)
+	writing.Wait()
+	c.linger()
+	_ = c.conn.Close()
 }
 
 // linger takes what the client still sends, until it goes or its time is up: the

@@ -7,6 +7,7 @@ type metrics struct {
 	received, sent, slow prometheus.Counter
 	refused, fenced      prometheus.Counter
 	authorize, see       prometheus.Histogram
+	turnedAway           *prometheus.CounterVec
 	// decisions counts who may see a row, by how it was found out.
 	decisions *prometheus.CounterVec
 	byPlan    prometheus.Counter
@@ -53,7 +54,12 @@ func newMetrics(h *Hub) *metrics {
 	}, []string{"tier"})
 	m.byPlan, m.bySee = m.decisions.WithLabelValues("0"), m.decisions.WithLabelValues("2")
 	m.errors = counter("policy_errors_total", "Times that a policy raised for a subscriber, who was told to read the table again.")
+	m.turnedAway = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fluxbase_realtime_connections_refused_total",
+		Help: "Connections closed because they met a limit, or because the database that counts them was away, by limit.",
+	}, []string{"limit"})
 	h.Reg.MustRegister(
+		m.turnedAway,
 		m.decisions, m.errors,
 		m.channels, m.received, m.sent, m.slow, m.refused, m.fenced, m.authorize, m.see,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
