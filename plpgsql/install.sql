@@ -85,6 +85,8 @@ $$;
 {{ template "realtime/translate.sql" . }}
 {{ template "realtime/compile_policy.sql" . }}
 {{ template "realtime/render.sql" . }}
+{{ template "realtime/loose_columns.sql" . }}
+{{ template "realtime/condition.sql" . }}
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
 

@@ -30,7 +30,7 @@ type beat struct {
 
 // heartbeat takes a message if it is a heartbeat, of whichever process.
 func (s *Stream) heartbeat(tx *changes.Transaction) bool {
-	if tx.XID != 0 || len(tx.Events) != 1 || tx.Events[0].Prefix != heartbeatPrefix {
+	if !isHeartbeat(tx) {
 		return false
 	}
 	s.ring.advance(tx.End)
@@ -38,6 +38,10 @@ func (s *Stream) heartbeat(tx *changes.Transaction) bool {
 		s.ring.prove(b.sent)
 	}
 	return true
+}
+
+func isHeartbeat(tx *changes.Transaction) bool {
+	return tx.XID == 0 && len(tx.Events) == 1 && tx.Events[0].Prefix == heartbeatPrefix
 }
 
 // keeper does what needs a connection of its own beside the stream.

@@ -205,6 +205,17 @@ func (r *ring) since(at changes.LSN, wants func(*changes.Transaction) bool) (num
 	return numbers
 }
 
+// joins tells whether a reader at a place can go on with the ring, and not lose touch
+// with it at once: no more than half of it lies ahead.
+func (r *ring) joins(at changes.Position) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.entries); n > 0 {
+		return at.Epoch != r.epoch || at.LSN >= r.entries[n/2].tx.Commit
+	}
+	return at.Epoch != r.epoch || at.LSN >= r.received
+}
+
 // clock makes a time of a proof; zero of none.
 func (r *ring) clock(fresh time.Duration) time.Time {
 	if fresh == 0 {

@@ -2,11 +2,13 @@ package tests
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,10 +23,10 @@ import (
 )
 
 // teller is a consumer that writes what it is told into the table told, in the
-// transaction that stores its place. It works as the replication login.
-func teller(t testing.TB, db *dbtest.DB, source changes.Source, log *slog.Logger) *consumer.Consumer {
+// transaction that stores its place. url is that of the replication login.
+func teller(t testing.TB, url string, source changes.Source, log *slog.Logger) *consumer.Consumer {
 	t.Helper()
-	pool, err := pg.Open(context.Background(), pg.Config{}, db.URL(sql.Replication), 2, 0)
+	pool, err := pg.Open(context.Background(), pg.Config{}, url, 2, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +93,7 @@ func TestOneConsumerWorksAtATime(t *testing.T) {
 	}
 	run := func(s *streaming) (stop func()) {
 		ctx, cancel := context.WithCancel(context.Background())
-		c := teller(t, db, s, slog.New(slog.NewTextHandler(s.log, nil)))
+		c := teller(t, db.URL(sql.Replication), s, slog.New(slog.NewTextHandler(s.log, nil)))
 		var running sync.WaitGroup
 		running.Go(func() { c.Run(ctx) })
 		return sync.OnceFunc(func() { cancel(); running.Wait() })
@@ -137,6 +139,22 @@ func TestOneConsumerWorksAtATime(t *testing.T) {
 		stops[i] = run(streams[i])
 	}
 	eventually(t, "all has been told", func() bool { return len(told(t, conn)) >= rows*(rounds+1) })
+
+	// One that takes over while its own ring is empty reads the log again.
+	for _, stop := range stops {
+		stop()
+	}
+	for i := range rows {
+		if _, err := conn.Exec(t.Context(), `insert into public.t values ($1)`, (rounds+1)*rows+i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, s := range streams {
+		streamReady(t, s)
+		eventually(t, "the ring is empty", func() bool { return gauge(t, s, "fluxbase_changes_ring_bytes") == 0 })
+		stops[i] = run(s)
+	}
+	eventually(t, "all has been told", func() bool { return len(told(t, conn)) >= rows*(rounds+2) })
 	for i, what := range told(t, conn) {
 		if want := fmt.Sprintf("I t (%d)", i); what != want {
 			t.Fatalf("seed %d: number %d is %s, want %s", seed, i, what, want)
@@ -165,7 +183,7 @@ func TestWorkThatFailsComesAgain(t *testing.T) {
 	s := newStream(t, db, replication.Config{})
 	streamReady(t, s)
 	log := new(syncBuffer)
-	c := teller(t, db, s, slog.New(slog.NewTextHandler(log, nil)))
+	c := teller(t, db.URL(sql.Replication), s, slog.New(slog.NewTextHandler(log, nil)))
 	exec(t, db, `revoke insert on public.told from fluxbase_replication`)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -190,5 +208,109 @@ func TestWorkThatFailsComesAgain(t *testing.T) {
 	eventually(t, "the next is told", func() bool { return strings.HasSuffix(strings.Join(told(t, conn), "; "), "I t (4)") })
 	if got := len(told(t, conn)); got > 4 {
 		t.Errorf("told %d times: %v", got, told(t, conn))
+	}
+}
+
+// Work that is slower than those who write falls behind what is kept in memory, reads the
+// log again at its own speed, and misses nothing; and the stream itself waits for nobody.
+func TestSlowWorkReadsTheLogAgain(t *testing.T) {
+	t.Parallel()
+	db := consumerDB(t)
+	s := newStream(t, db, replication.Config{RingBytes: 20_000})
+	streamReady(t, s)
+	c := teller(t, db.URL(sql.Replication), s, slog.New(slog.NewTextHandler(s.log, nil)))
+	tell := c.Work
+	began, goOn := make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(began) })
+	c.Work = func(ctx context.Context, tx *changes.Transaction, done pg.Statement) error {
+		begin()
+		<-goOn
+		return tell(ctx, tx, done)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { c.Run(ctx) })
+	release := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(func() { release(); cancel(); running.Wait() })
+	conn := db.Conn(t)
+	eventually(t, "it has begun", func() bool { return begun(t, conn) })
+
+	const rows = 1000
+	write := func(from int) {
+		t.Helper()
+		const each = `do $$ begin for i in %d..%d loop insert into public.t values (i); commit; end loop; end $$`
+		if _, err := conn.Exec(t.Context(), fmt.Sprintf(each, from, from+rows-1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(0)
+	<-began
+	write(rows)
+	streamReady(t, s) // all of it has come, and most has left the ring
+	release()
+	write(2 * rows)
+	within(t, time.Minute, "all has been told", func() bool { return len(told(t, conn)) >= 3*rows })
+	for i, what := range told(t, conn) {
+		if want := fmt.Sprintf("I t (%d)", i); what != want {
+			t.Fatalf("number %d is %s, want %s", i, what, want)
+		}
+	}
+	if log := s.log.String(); !strings.Contains(log, "reading the log again") {
+		t.Errorf("the log was not read again:\n%s", tail(log))
+	}
+	// When it has caught up, it needs no slot of its own.
+	eventually(t, "the copy of the slot is gone", func() (gone bool) {
+		if err := conn.QueryRow(t.Context(), `select not exists (select from pg_replication_slots where temporary and database = current_database())`).Scan(&gone); err != nil {
+			t.Fatal(err)
+		}
+		return gone
+	})
+}
+
+// Of many that claim the same work in one moment one has it, and of two that store its
+// place at once the one behind the newer fence.
+func TestClaimsOfOneConsumerMeet(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	const callers, rounds = 8, 20
+	var conns []*pgx.Conn
+	for range callers {
+		conns = append(conns, openURL(t, db.URL(sql.Replication)))
+	}
+	for round := range rounds {
+		name := fmt.Sprintf("work %d", round)
+		var running sync.WaitGroup
+		var holders, stored atomic.Int64
+		for _, conn := range conns {
+			running.Go(func() {
+				// Each that finds the lease of another run out takes over, and stores.
+				const claim = `select fence from fluxbase.claim_consumer($1, gen_random_uuid(), $2, '1/1')`
+				for _, lease := range []string{"-1 s", "1 min"} {
+					var fence int64
+					err := conn.QueryRow(t.Context(), claim, name, lease).Scan(&fence)
+					if errors.Is(err, pgx.ErrNoRows) {
+						return
+					}
+					if err != nil {
+						t.Errorf("claim: %v", err)
+						return
+					}
+					if lease == "1 min" {
+						holders.Add(1)
+					}
+					_, err = conn.Exec(t.Context(), `select fluxbase.store_position($1, $2, '1/1/0/1')`, name, fence)
+					if err == nil && lease == "1 min" {
+						stored.Add(1)
+					}
+					if err != nil && sqlState(err) != "55000" {
+						t.Errorf("store: %v", err)
+					}
+				}
+			})
+		}
+		running.Wait()
+		if holders.Load() != 1 || stored.Load() != 1 {
+			t.Fatalf("round %d: %d hold it, and %d of them have stored their place", round, holders.Load(), stored.Load())
+		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/fluxbase/fluxbase/proxy"
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
@@ -28,7 +30,7 @@ var streamAway = web.New("stream_away", "changes of the database are not streame
 
 // stream follows the changes of the database until ctx ends. address is where this
 // process listens, which tells it from the others of its host.
-func stream(ctx context.Context, set *settings, address string, f *front, deps *proxy.Deps) error {
+func stream(ctx context.Context, set *settings, address string, f *front, reg *prometheus.Registry, deps *proxy.Deps) error {
 	source, err := replication.New(set.Stream, address, deps.Log, deps.Reg)
 	if err != nil {
 		return err
@@ -50,6 +52,7 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 		if err != nil {
 			return err
 		}
+		hub.Metrics = reg
 		hub.Announced = func() bool { return b.AnnouncesDDL() }
 		run = func() {
 			defer emit.Close()

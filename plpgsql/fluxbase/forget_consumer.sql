@@ -15,7 +15,8 @@ $$;
 
 comment on function fluxbase.forget_consumer(text) is
   'Forgets how far the work of a name has come, and keeps no log for it any more. A process that
-still does this work begins anew, with what is committed from then on. Returns whether there was one.';
+still does this work begins anew, with what is committed from then on. Returns whether there was
+one.';
 
 revoke all on function fluxbase.forget_consumer(text) from public;
 grant execute on function fluxbase.forget_consumer(text) to service_role;

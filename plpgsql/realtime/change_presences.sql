@@ -15,7 +15,9 @@ declare
   v_told jsonb;
 begin
   -- No member without a lease, else nobody would ever remove it.
-  kept := realtime.keep_proxy(change_presences.proxy, change_presences.name, change_presences.lease);
+  kept := realtime.keep_proxy(
+    change_presences.proxy, change_presences.name, change_presences.lease
+  );
   perform realtime.lock_rooms(change_presences.changes, true);
 
   with asked as materialized (

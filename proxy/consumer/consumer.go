@@ -37,8 +37,9 @@ type Consumer struct {
 	// once a second anyway. After an error the same transaction comes again. ctx ends
 	// when another process may take over.
 	Work func(ctx context.Context, tx *changes.Transaction, done pg.Statement) error
-	// Lost is called where changes may be missing, such as after the restore of a
-	// backup: what depends on them is read from the database. done is as for Work.
+	// Lost is called where changes may be missing: after the restore of a backup or
+	// the promotion of a standby, or too far behind for the database to keep its log.
+	// What depends on them is read from the database. done is as for Work.
 	Lost func(ctx context.Context, gap *changes.Gap, done pg.Statement) error
 	Log  *slog.Logger
 }
@@ -124,53 +125,82 @@ func (h *hold) session(ctx context.Context) error {
 	defer renewing.Wait()
 	defer cancel(nil)
 	renewing.Go(func() { cancel(h.renew(ctx, epoch)) })
+	for err == nil {
+		err = h.follow(ctx)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case h.at != h.stored:
+		return errors.Join(err, h.store(ctx)) // what went well need not be done again
+	}
+	return err
+}
+
+// follow subscribes and works until it fails, or with nil until another subscription
+// is due.
+func (h *hold) follow(ctx context.Context) error {
 	sub := h.Source.Subscribe(changes.Options{Want: h.Want, From: h.at})
 	defer sub.Close()
 	for {
 		err := h.next(ctx, sub)
-		switch {
-		case err == nil:
+		var gap *changes.Gap
+		if !errors.As(err, &gap) {
+			if err != nil {
+				return err
+			}
 			continue
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case h.at != h.stored:
-			return errors.Join(err, h.store(ctx)) // what went well need not be done again
 		}
-		return err
+		// What has left memory is read again from the log, at our own speed.
+		if source, ok := h.Source.(changes.Replayer); ok {
+			sub.Close()
+			at, err := source.Replay(ctx, h.Want, h.at, func(tx *changes.Transaction) error { return h.deal(ctx, tx) })
+			if err == nil {
+				h.at = at
+			}
+			if !errors.Is(err, changes.ErrTooOld) {
+				return err
+			}
+		}
+		if err := h.Lost(ctx, gap, h.done(gap.From)); err != nil {
+			return fmt.Errorf("after a gap: %w", err)
+		}
+		h.at = gap.From
+		return h.store(ctx)
 	}
 }
 
-// next deals with what comes next, or with that nothing comes.
+// deal does the work of one transaction.
+func (h *hold) deal(ctx context.Context, tx *changes.Transaction) error {
+	if err := h.Work(ctx, tx, h.done(tx.Position())); err != nil {
+		return fmt.Errorf("work on the transaction at %s: %w", tx.Position(), err)
+	}
+	h.at, h.worked = tx.Position(), true
+	if time.Since(h.storedAt) < storeEvery {
+		return nil
+	}
+	return h.store(ctx)
+}
+
+// next deals with what comes next, or with that nothing comes. A gap is its error.
 func (h *hold) next(ctx context.Context, sub changes.Subscription) error {
 	// All that is wanted up to here has been queued, and is gone if Next has nothing.
 	received := h.Source.State().Position
 	patient, cancel := context.WithTimeout(ctx, storeEvery)
 	defer cancel()
 	tx, err := sub.Next(patient)
-	var gap *changes.Gap
-	every := storeEvery
 	switch {
-	case errors.As(err, &gap):
-		if err := h.Lost(ctx, gap, h.done(gap.From)); err != nil {
-			return fmt.Errorf("after a gap: %w", err)
-		}
-		h.at, every = gap.From, 0
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded):
-		if !h.worked {
-			every = idleEvery
-		}
-		if received.Epoch == h.at.Epoch {
-			h.at.LSN = max(h.at.LSN, received.LSN)
-		}
-	case err != nil:
+	case err == nil:
+		return h.deal(ctx, tx)
+	case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
 		return err
-	default:
-		if err := h.Work(ctx, tx, h.done(tx.Position())); err != nil {
-			return fmt.Errorf("work on the transaction at %s: %w", tx.Position(), err)
-		}
-		h.at, h.worked = tx.Position(), true
+	}
+	if received.Epoch == h.at.Epoch {
+		h.at.LSN = max(h.at.LSN, received.LSN)
+	}
+	every := storeEvery
+	if !h.worked {
+		every = idleEvery
 	}
 	if h.at == h.stored || time.Since(h.storedAt) < every {
 		return nil

@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,6 +27,8 @@ type ticket struct {
 type admissions struct {
 	hub    *Hub
 	writer *batcher[*ticket]
+	// ask has the database decide; it gives the limits that connections have met.
+	ask func(context.Context, []connectionChange) (refused map[string]string, err error)
 
 	mu  sync.Mutex
 	all map[*ticket]struct{}
@@ -40,7 +43,7 @@ const (
 
 func newAdmissions(h *Hub) *admissions {
 	a := &admissions{hub: h, all: map[*ticket]struct{}{}}
-	a.writer = newBatcher(a.write)
+	a.writer, a.ask = newBatcher(a.write), a.change
 	return a
 }
 
@@ -128,9 +131,6 @@ type connectionChange struct {
 	Admitted bool    `json:"admitted,omitempty"`
 }
 
-const changeConnectionsSQL = `select json_build_object('kept', c.kept, 'refused', c.refused)::text` +
-	` from realtime.change_connections($1, $2, $3, $4, $5, $6, $7) as c`
-
 // write is the work of a batch.
 func (a *admissions) write(ctx context.Context, batch []*ticket) (again []*ticket) {
 	changes := make([]connectionChange, 0, len(batch))
@@ -145,7 +145,9 @@ func (a *admissions) write(ctx context.Context, batch []*ticket) (again []*ticke
 	for i, t := range batch {
 		c := connectionChange{ID: t.id, Closed: t.gone}
 		if !t.gone {
-			c.Role, c.User, c.IP, c.Admitted = t.role, textOf(t.user), textOf(t.ip), t.again && t.admitted
+			// No text that Postgres would refuse, and with it all others.
+			c.Role = strings.ReplaceAll(t.role, "\x00", "")
+			c.User, c.IP, c.Admitted = textOf(t.user), textOf(t.ip), t.again && t.admitted
 			t.sent, answers[i] = true, t.answer
 		}
 		t.queued, t.again = false, false
@@ -153,15 +155,9 @@ func (a *admissions) write(ctx context.Context, batch []*ticket) (again []*ticke
 	}
 	a.mu.Unlock()
 
-	var answer struct {
-		Kept    bool
-		Refused map[string]string
-	}
-	h := a.hub
-	err := h.askJSON(ctx, &answer, changeConnectionsSQL, append(h.lease(),
-		jsonOf(h.cfg.MaxConnections), jsonOf(h.cfg.MaxPerUser), jsonOf(h.cfg.MaxPerIP), jsonOf(changes))...)
+	refused, err := a.ask(ctx, changes)
 	if err != nil {
-		h.Log.Warn("connections could not be admitted; it is tried again", "connections", len(batch), "error", err)
+		a.hub.Log.Warn("connections could not be admitted; it is tried again", "connections", len(batch), "error", err)
 	}
 	a.mu.Lock()
 	for i, t := range batch {
@@ -176,17 +172,31 @@ func (a *admissions) write(ctx context.Context, batch []*ticket) (again []*ticke
 			t.sent = false
 			delete(a.all, t)
 		case answers[i] != nil && answers[i] == t.answer:
-			limit := answer.Refused[t.id]
+			limit := refused[t.id]
 			t.admitted = limit == ""
 			t.answer <- limit
 			t.answer = nil
 		}
 	}
 	a.mu.Unlock()
+	return again
+}
+
+const changeConnectionsSQL = `select json_build_object('kept', c.kept, 'refused', c.refused)::text` +
+	` from realtime.change_connections($1, $2, $3, $4, $5, $6, $7) as c`
+
+func (a *admissions) change(ctx context.Context, changes []connectionChange) (map[string]string, error) {
+	var answer struct {
+		Kept    bool
+		Refused map[string]string
+	}
+	h := a.hub
+	err := h.askJSON(ctx, &answer, changeConnectionsSQL, append(h.lease(),
+		jsonOf(h.cfg.MaxConnections), jsonOf(h.cfg.MaxPerUser), jsonOf(h.cfg.MaxPerIP), jsonOf(changes))...)
 	if err == nil && !answer.Kept {
 		h.restore()
 	}
-	return again
+	return answer.Refused, err
 }
 
 // waiting is how many have no answer yet.
@@ -206,7 +216,7 @@ func (c *client) admit(ctx context.Context) bool {
 func (c *client) admitted(err error) bool {
 	var end closeError
 	if errors.As(err, &end) {
-		c.out.close(closeFrame(end.code, end.reason))
+		c.end(end.code, end.reason)
 	}
 	return err == nil
 }

@@ -15,6 +15,8 @@ type party struct {
 // crowd are the parties of a role that listen to a table, or to any of a schema.
 type crowd struct {
 	bindings map[*party]map[*binding]struct{}
+	// plain are those of bindings without a filter.
+	plain map[*party]map[*binding]struct{}
 	// log tells who came and went since entry number base, for indexes to follow.
 	log  []visit
 	base int
@@ -59,7 +61,7 @@ func (a *audience) admit(ch *channel, list []*binding) {
 		}
 		c := roles[as.role]
 		if c == nil {
-			c = &crowd{bindings: map[*party]map[*binding]struct{}{}}
+			c = &crowd{bindings: map[*party]map[*binding]struct{}{}, plain: map[*party]map[*binding]struct{}{}}
 			roles[as.role] = c
 		}
 		if c.bindings[p] == nil {
@@ -67,6 +69,13 @@ func (a *audience) admit(ch *channel, list []*binding) {
 			c.note(p, true)
 		}
 		c.bindings[p][b] = struct{}{}
+		if b.filter != nil {
+			continue
+		}
+		if c.plain[p] == nil {
+			c.plain[p] = map[*binding]struct{}{}
+		}
+		c.plain[p][b] = struct{}{}
 	}
 }
 
@@ -82,6 +91,9 @@ func (a *audience) dismiss(ch *channel, list []*binding) {
 		roles := a.crowds[b.key()]
 		c := roles[p.role]
 		delete(c.bindings[p], b)
+		if delete(c.plain[p], b); len(c.plain[p]) == 0 {
+			delete(c.plain, p)
+		}
 		if len(c.bindings[p]) > 0 {
 			continue
 		}
@@ -140,27 +152,46 @@ func (a *audience) roles(t changes.Table, found map[string]struct{}) {
 	}
 }
 
-// wants adds the bindings of a party that one event of a table concerns; of all parties
-// of the role without one. The caller holds mu.
-func (a *audience) wants(list []*binding, t changes.Table, event, role string, p *party) []*binding {
-	add := func(set map[*binding]struct{}) {
-		for b := range set {
-			if b.Event == anyName || b.Event == event {
-				list = append(list, b)
-			}
-		}
-	}
+// plain tells whether anybody of a role listens to a table without a filter.
+func (a *audience) plain(t changes.Table, role string) bool {
 	for _, k := range keysOf(t) {
-		c := a.crowds[k][role]
+		if c := a.crowds[k][role]; c != nil && len(c.plain) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// wants adds the bindings of a party that a change may concern. The caller holds mu.
+func (a *audience) wants(c *change, who *party) {
+	for _, k := range keysOf(c.relation.Table) {
+		if found := a.crowds[k][who.role]; found != nil {
+			c.want(found.bindings[who])
+		}
+	}
+}
+
+// wantsPlain adds those without a filter, of all parties of a role if who is nil. The
+// caller holds mu.
+func (a *audience) wantsPlain(c *change, role string, who *party) {
+	for _, k := range keysOf(c.relation.Table) {
+		found := a.crowds[k][role]
 		switch {
-		case c == nil:
-		case p != nil:
-			add(c.bindings[p])
+		case found == nil:
+		case who != nil:
+			c.want(found.plain[who])
 		default:
-			for _, set := range c.bindings {
-				add(set)
+			for _, set := range found.plain {
+				c.want(set)
 			}
 		}
 	}
-	return list
+}
+
+func (c *change) want(set map[*binding]struct{}) {
+	for b := range set {
+		if b.hears(c.event) && c.met.has(b) {
+			c.wanted = append(c.wanted, b)
+		}
+	}
 }

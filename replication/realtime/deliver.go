@@ -10,21 +10,30 @@ const (
 	extensionChanges = "postgres_changes"
 )
 
-// deliverChange tells of one change those who may see it, each channel once, and
-// returns the channels for which that could not be decided.
+// told are bindings of a channel that select the same columns: they are told
+// together.
+type told struct {
+	ch        *channel
+	selection string
+}
+
+// deliverChange tells of one change those who may see it, each channel once for each
+// selection of columns, and returns the channels for which that could not be decided.
 func (h *Hub) deliverChange(c *change) (unsure []*channel) {
-	var order []*channel
-	ids := map[*channel][]byte{}
+	var order []told
+	ids := map[told][]byte{}
 	for _, w := range c.wanted {
-		if ids[w.ch] == nil {
-			order = append(order, w.ch)
+		to := told{w.ch, w.selection}
+		if ids[to] == nil {
+			order = append(order, to)
 		} else {
-			ids[w.ch] = append(ids[w.ch], ',')
+			ids[to] = append(ids[to], ',')
 		}
-		ids[w.ch] = strconv.AppendInt(ids[w.ch], w.ID, 10)
+		ids[to] = strconv.AppendInt(ids[to], w.ID, 10)
 	}
 	shared := map[sameRows][]byte{}
-	for _, ch := range order {
+	for _, to := range order {
+		ch := to.ch
 		v, columns, row := c.row.look(ch)
 		switch {
 		case v == failed, v == undecided && c.event != "DELETE":
@@ -39,29 +48,32 @@ func (h *Hub) deliverChange(c *change) (unsure []*channel) {
 		if c.event == "UPDATE" {
 			old = c.oldRecord(ch, row)
 		}
-		same := sameRows{&row[0], &columns[0], nil}
+		same := sameRows{&row[0], &columns[0], nil, to.selection}
 		if c.old != nil {
 			same.old = &old[0]
 		}
 		data := shared[same]
 		if data == nil {
-			data = c.data(columns, row, old)
+			data = c.data(selectColumns(columns, to.selection), selectFields(row, to.selection), selectFields(old, to.selection))
 			shared[same] = data
 		}
 		if ch.client.channel(ch.wire) != ch {
 			continue
 		}
-		payload := make([]byte, 0, len(data)+len(ids[ch])+20)
-		payload = append(append(payload, `{"ids":[`...), ids[ch]...)
+		payload := make([]byte, 0, len(data)+len(ids[to])+20)
+		payload = append(append(payload, `{"ids":[`...), ids[to]...)
 		payload = append(append(payload, `],"data":`...), data...)
-		ch.client.send(null, null, ch.wire, eventChanges, append(payload, '}'))
+		ch.client.tell(frame{ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), c.tx.Time})
 	}
 	return unsure
 }
 
 // sameRows are the texts of what somebody may see, by where they begin: all who see the
-// same share one message.
-type sameRows struct{ row, columns, old *byte }
+// same of them share one message.
+type sameRows struct {
+	row, columns, old *byte
+	selection         string
+}
 
 // data is the part of the message that all who see the same share.
 func (c *change) data(columns, row, old json.RawMessage) []byte {

@@ -18,6 +18,8 @@ type change struct {
 	wanted []*binding
 	// live says that wanted is to be found out: all who listen.
 	live bool
+	// met are the filters that the row may meet, of a live change.
+	met *met
 	// row is what filters and policies are held against: the new row, of a delete the
 	// old one. old is the old row of an update, if it is known by itself.
 	row, old *image
@@ -109,7 +111,7 @@ func (h *Hub) collect(b *batch, tx *changes.Transaction) {
 	h.note(tx)
 	for i := range tx.Touched {
 		if r := tx.Touched[i].Relation; r != nil {
-			h.notice(channelsOf(h.bindings.of(r.Table, "")), "Too many changes of "+r.Schema+"."+r.Name+" in one transaction; read the table again")
+			h.notice(channelsOf(h.bindings.of(r.Table)), "Too many changes of "+r.Schema+"."+r.Name+" in one transaction; read the table again")
 		}
 	}
 	for i := range tx.Events {
@@ -121,25 +123,19 @@ func (h *Hub) collect(b *batch, tx *changes.Transaction) {
 			continue
 		}
 		if e.Op == changes.Truncate {
-			h.notice(channelsOf(h.bindings.of(e.Relation.Table, "")), e.Relation.Schema+"."+e.Relation.Name+" was truncated; read the table again")
+			h.notice(channelsOf(h.bindings.of(e.Relation.Table)), e.Relation.Schema+"."+e.Relation.Name+" was truncated; read the table again")
 			continue
 		}
-		c := &change{tx: tx, relation: e.Relation, event: eventNames[e.Op], live: true}
-		switch e.Op {
-		case changes.Delete:
-			c.row = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-		case changes.Update:
-			if !e.Old.IsZero() {
-				c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-			}
-			whole := e.Old
-			if e.OldIsKey {
-				whole = changes.Tuple{}
-			}
-			c.row = b.image(e.Relation, e.New, whole, false)
-		default:
-			c.row = b.image(e.Relation, e.New, changes.Tuple{}, false)
+		row := logged(e)
+		met := h.bindings.met(&row)
+		if met == nil {
+			continue
 		}
+		c := &change{tx: tx, relation: e.Relation, event: eventNames[e.Op], live: true, met: met}
+		if e.Op == changes.Update && !e.Old.IsZero() {
+			c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
+		}
+		c.row = b.image(e.Relation, row.tuple, row.whole, row.isKey)
 		b.changes = append(b.changes, c)
 		b.xids[tx.XID] = struct{}{}
 	}

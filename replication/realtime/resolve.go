@@ -52,29 +52,50 @@ func (h *Hub) resolve(ctx context.Context, b *batch) {
 		}
 	}
 	for _, c := range b.changes {
-		if !c.live {
-			continue
-		}
-		t, set := c.relation.Table, c.row.set
-		for role, p := range set.plans {
-			if !set.decides(p) {
-				h.metrics.bySee.Inc()
-				c.wanted = h.audience.wants(c.wanted, t, c.event, role, nil)
-				continue
-			}
-			for who := range p.odd {
-				c.wanted = h.audience.wants(c.wanted, t, c.event, role, who)
-			}
-			h.metrics.byPlan.Inc()
-			if set.tells(p) {
-				p.find(set.read(p, c.row.n), func(who *party) {
-					c.wanted = h.audience.wants(c.wanted, t, c.event, role, who)
-				})
-			} else if c.event != "DELETE" {
-				c.wanted = h.audience.wants(c.wanted, t, c.event, role, nil)
-			}
+		if c.live {
+			h.resolveChange(c)
 		}
 	}
+}
+
+// maxFiltered is how many bindings may be looked at because a row meets their filters,
+// where a policy can name those who may see it.
+const maxFiltered = 1000
+
+// resolveChange finds those with a filter by their filters, all others by policies. The
+// caller holds the audience.
+func (h *Hub) resolveChange(c *change) {
+	set := c.row.set
+	filtered := map[string]struct{}{}
+	for role, p := range set.plans {
+		if !set.decides(p) {
+			h.metrics.bySee.Inc()
+			h.audience.wantsPlain(c, role, nil)
+			filtered[role] = struct{}{}
+			continue
+		}
+		h.metrics.byPlan.Inc()
+		if !set.tells(p) && c.event != "DELETE" {
+			h.audience.wantsPlain(c, role, nil)
+			filtered[role] = struct{}{}
+			continue
+		}
+		take := h.audience.wants
+		if c.met.bindings <= maxFiltered || !p.root.keyed {
+			filtered[role] = struct{}{}
+			take = func(c *change, who *party) { h.audience.wantsPlain(c, role, who) }
+			if !h.audience.plain(c.relation.Table, role) {
+				continue
+			}
+		}
+		for who := range p.odd {
+			take(c, who)
+		}
+		if set.tells(p) {
+			p.find(set.read(p, c.row.n), func(who *party) { take(c, who) })
+		}
+	}
+	c.wanted = h.bindings.filtered(c.wanted, c.met, c.event, filtered)
 }
 
 // live yields the sets of changes that are told as they come.

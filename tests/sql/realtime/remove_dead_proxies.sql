@@ -4,7 +4,9 @@ select plan(6);
 delete from realtime.proxies;
 
 insert into realtime.proxies (id, name, live_until)
-values ('p', 'alive', clock_timestamp() + '1 hour'), ('q', 'dead', clock_timestamp() - interval '1 s');
+values
+  ('p', 'alive', clock_timestamp() + '1 hour'),
+  ('q', 'dead', clock_timestamp() - interval '1 s');
 insert into realtime.presences (channel, proxy, topic, private, key, ref, meta)
 values
   ('1', 'p', 'a', true, 'k', 'r1', '{}'),
