@@ -40,6 +40,9 @@ type client struct {
 	ending        atomic.Bool
 	written       sync.WaitGroup // until over
 
+	// ticket is its place among all connections.
+	ticket *ticket
+
 	// Of the goroutine that reads.
 	messages, joins, presences bucket
 
@@ -47,7 +50,7 @@ type client struct {
 	channels map[string]*channel // by the topic on the wire
 }
 
-func newClient(h *Hub, v version, key identity) *client {
+func newClient(h *Hub, v version, key identity, ip string) *client {
 	now := time.Now()
 	c := &client{
 		hub: h, v: v, key: key,
@@ -56,6 +59,7 @@ func newClient(h *Hub, v version, key identity) *client {
 		channels: map[string]*channel{},
 
 		presences: newBucket(h.cfg.MessagesPerSecond, now),
+		ticket:    &ticket{id: newID(), ip: ip},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.out.limits = &h.limits
@@ -68,8 +72,10 @@ func newClient(h *Hub, v version, key identity) *client {
 // run serves the client until the connection ends. What waits in next is most of what
 // an idle connection takes: with few variables up to there its stack shrinks to 4 KiB.
 func (c *client) run() {
-	c.listen()
-	for c.next() {
+	if c.admit(c.ctx) {
+		c.listen()
+		for c.next() {
+		}
 	}
 	c.leave()
 }
@@ -104,12 +110,13 @@ func (c *client) next() bool {
 func (c *client) leave() {
 	defer c.hub.exit(c)
 	c.end(websocket.CloseNormalClosure, "")
-	c.written.Wait()
-	c.linger()
-	_ = c.conn.Close()
 	for _, ch := range c.all() {
 		c.drop(ch)
 	}
+	c.hub.admissions.leave(c.ticket)
+	c.written.Wait()
+	c.linger()
+	_ = c.conn.Close()
 }
 
 // linger takes what the client still sends, until it goes or its time is up: the
@@ -123,6 +130,9 @@ func (c *client) linger() {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
+// heed does what the data asks; false if the connection ends. It keeps its variables
+// off the stack of next.
+//
 //go:noinline
 func (c *client) heed(data []byte, isBinary bool) bool {
 	c.seen.Store(time.Now().UnixNano())

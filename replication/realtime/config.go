@@ -4,7 +4,9 @@ import "time"
 
 // Config is how much a client may ask for.
 type Config struct {
-	MaxConnections    int           `envconfig:"FLUXBASE_REALTIME_MAX_CONNECTIONS" default:"10000" desc:"Open WebSockets of this process; the next one is refused with 429."`
+	MaxConnections    int           `envconfig:"FLUXBASE_REALTIME_MAX_CONNECTIONS" default:"1000" desc:"Open WebSockets of all processes together; the next one is closed with 1008, as with the next two. Where it is set, the setting realtime.max_connections of the database comes before it (fluxbase.set_setting), without a restart."`
+	MaxPerUser        int           `envconfig:"FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_USER" default:"10" desc:"WebSockets of one user, over all processes; realtime.max_connections_per_user in the database. A connection is a user's from the first token that names one."`
+	MaxPerIP          int           `envconfig:"FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_IP" default:"20" desc:"WebSockets that show no user, from one IPv4 address or one IPv6 network of 64 bits, over all processes; realtime.max_connections_per_ip in the database. Behind balancers set FLUXBASE_SERVER_TRUSTED_PROXIES."`
 	MaxChannels       int           `envconfig:"FLUXBASE_REALTIME_MAX_CHANNELS" default:"100" desc:"Channels that one connection may have joined at once."`
 	JoinsPerSecond    int           `envconfig:"FLUXBASE_REALTIME_JOINS_PER_SECOND" default:"100" desc:"Joins, leaves and new tokens of one connection, of which each may ask the database. A connection with more is closed with 1008."`
 	MessagesPerSecond int           `envconfig:"FLUXBASE_REALTIME_MESSAGES_PER_SECOND" default:"100" desc:"Messages that one connection may send. The channel that sends more is closed."`
@@ -30,7 +32,9 @@ func (c *Config) Check() error {
 		value *int
 		or    int
 	}{
-		{&c.MaxConnections, 10_000},
+		{&c.MaxConnections, 1000},
+		{&c.MaxPerUser, 10},
+		{&c.MaxPerIP, 20},
 		{&c.MaxChannels, 100},
 		{&c.JoinsPerSecond, 100},
 		{&c.MessagesPerSecond, 100},

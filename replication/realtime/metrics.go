@@ -11,6 +11,7 @@ type metrics struct {
 	received, sent, slow prometheus.Counter
 	refused, fenced      prometheus.Counter
 	authorize, see       prometheus.Histogram
+	turnedAway           *prometheus.CounterVec
 	// delivered counts a message as written that tells of a commit at a time.
 	delivered func(committed time.Time)
 	// decisions counts who may see a row, by how it was found out.
@@ -77,8 +78,12 @@ func newMetrics(h *Hub) *metrics {
 	m.decidedBytes = number("policy_cache_bytes", "Memory that they take.")
 	m.visible = histogram("visible_seconds", "Time to ask who of a role may see rows, for all subscribers at once.")
 	m.errors = counter("policy_errors_total", "Times that a policy raised for a subscriber, who was told to read the table again.")
+	m.turnedAway = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fluxbase_realtime_connections_refused_total",
+		Help: "Connections closed because they met a limit, or because the database that counts them was away, by limit.",
+	}, []string{"limit"})
 	h.Reg.MustRegister(
-		m.decisions, m.errors, delivery, m.hits, m.misses, m.evicted, m.decided, m.decidedBytes, m.visible,
+		m.decisions, m.errors, delivery, m.turnedAway, m.hits, m.misses, m.evicted, m.decided, m.decidedBytes, m.visible,
 		m.channels, m.received, m.sent, m.slow, m.refused, m.fenced, m.authorize, m.see,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",
