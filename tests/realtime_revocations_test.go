@@ -3,6 +3,7 @@ package tests
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -105,4 +106,53 @@ func (w *watcher) heardOfMembership(t *testing.T, mark, user int) (heard bool) {
 			t.Errorf("%d heard of a post that was written after the end of its membership: %s", user, payload)
 		}
 	}
+}
+
+func TestOtherRowsThatMayBeSeenAreAnnounced(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	exec(t, db, `
+		create table public.members (user_id uuid, room integer, primary key (user_id, room));
+		create table public.posts (id integer primary key, room integer);
+		create table public.marks (id integer primary key);
+		alter table public.posts enable row level security;
+		create policy member on public.posts for select
+		using (room in (select m.room from public.members as m where m.user_id = (select auth.uid())));
+		select realtime.enable('public.posts'), realtime.enable('public.marks')`)
+	s := startRealtime(t, db, "one")
+	watch := func(n int) *watcher {
+		claims := map[string]any{"role": "authenticated", "sub": fmt.Sprintf("00000000-0000-4000-8000-%012d", n)}
+		return watchTables(t, s, claims, `{"event":"*","schema":"public","table":"posts"},{"event":"*","schema":"public","table":"marks"}`)
+	}
+	one, two := watch(1), watch(2)
+	mark := 0
+	// Policies are known from the first change of their table on.
+	both := func(sql string, want ...bool) {
+		t.Helper()
+		mark++
+		exec(t, db, sql)
+		exec(t, db, fmt.Sprintf(`insert into public.marks values (%d)`, mark))
+		for i, w := range []*watcher{one, two} {
+			heard := false
+			for {
+				event, payload := w.next()
+				if event == "system" && strings.Contains(payload, `"visibility_changed"`) && strings.Contains(payload, `"table":"posts"`) {
+					heard = true
+				}
+				if strings.Contains(payload, fmt.Sprintf(`{"id":%d}`, mark)) && strings.Contains(payload, `"marks"`) {
+					break
+				}
+			}
+			if heard != want[i] {
+				t.Errorf("%s: user %d heard of it: %t, want %t", sql, i+1, heard, want[i])
+			}
+		}
+	}
+	both(`insert into public.posts values (1, 1)`, false, false)
+	both(`insert into public.posts values (2, 1)`, false, false)
+	both(`insert into public.members values ('00000000-0000-4000-8000-000000000001', 1)`, true, false)
+	both(`update public.members set user_id = '00000000-0000-4000-8000-000000000002'`, true, true)
+	both(`delete from public.members`, false, true)
+	both(`create policy open on public.posts for select using (room = 2)`, true, true)
+	both(`create index on public.posts (room)`, false, false)
 }
