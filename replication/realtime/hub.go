@@ -65,8 +65,10 @@ type Hub struct {
 	audience audience
 	planner  planner
 	// claims and decisions belong to the goroutine that follows the stream.
-	claims    registry
-	decisions decisions
+	claims     registry
+	decisions  decisions
+	doubts     []doubt
+	visibility visibility
 
 	// id of this process among those that hold connections.
 	id          string
@@ -119,6 +121,8 @@ func New(cfg Config, deps Deps) *Hub {
 	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
 	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
 	h.planner.plans, h.planner.unseen, h.planner.reads = map[planKey]*plan{}, map[uint32]struct{}{}, map[uint32][]*plan{}
+	h.visibility = visibility{before: map[planKey]*plan{}, changed: map[*plan]map[string]struct{}{}}
+	h.planner.demoted = map[planKey]struct{}{}
 	h.metrics = newMetrics(h)
 	h.claims.reset()
 	h.decisions = decisions{maxEntries: cfg.CacheEntries, maxBytes: cfg.CacheBytes, ttl: cfg.CacheTTL, metrics: h.metrics}

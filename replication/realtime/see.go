@@ -36,6 +36,7 @@ func (h *Hub) tell(ctx context.Context, b *batch) {
 	h.resolve(ctx, b)
 	b.filter(ctx, h)
 	b.ask(ctx, h)
+	h.check(ctx, b)
 	h.render(ctx, b)
 	unsure := map[*changes.Relation][]*channel{}
 	for _, c := range b.changes {
