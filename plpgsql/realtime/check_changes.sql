@@ -8,6 +8,8 @@ create or replace function realtime.check_changes(
   returns text
   language plpgsql
   stable
+  -- How long lists are is not known to the planner, which would compile for long ones.
+  set jit = off
 as $$
 declare
   v_rel oid;
