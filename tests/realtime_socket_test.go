@@ -264,7 +264,7 @@ func TestASlowClientIsClosedAndNobodyWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := `{"messages":[{"topic":"a","event":"big","payload":"` + strings.Repeat("x", 1<<20) + `"}]}`
-	for s.metric(t, "fluxbase_realtime_slow_clients_total", nil) == 0 {
+	for s.metric(t, "fluxbase_realtime_lagged_total", nil) == 0 {
 		if a := s.call(t, "POST", "/realtime/v1/api/broadcast", body, "Apikey: "+anonToken(t)); a.Status != 202 {
 			t.Fatalf("got %d %s", a.Status, a.Body)
 		}

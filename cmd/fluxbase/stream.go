@@ -35,20 +35,23 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 	if err != nil {
 		return fmt.Errorf("find a name for this process: %w", err)
 	}
-	handlers := map[string]func([]byte){}
+	busDeps := bus.Deps{
+		Source: source, DB: db, Name: host + " " + address,
+		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: f.schemaChanged,
+	}
+	var b *bus.Bus
 	if set.Main.on("realtime") {
-		hub, err := channels(ctx, set, source, f, deps)
+		// No client comes before there is a bus.
+		open := func(tx *changes.Transaction, e *changes.Event) ([]byte, error) { return b.Open(tx, e) }
+		hub, err := channels(ctx, set, source, open, f, deps)
 		if err != nil {
 			return err
 		}
-		handlers["broadcast"] = hub.Broadcasts
+		busDeps.Handlers = map[string]func(*changes.Transaction, []byte){"broadcast": hub.Broadcasts}
+		busDeps.Missed = hub.BroadcastsMissing
 		deps.Realtime = hub.Serve
 	}
-	b := bus.New(bus.Deps{
-		Source: source, DB: db, Name: host + " " + address,
-		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: f.schemaChanged,
-		Handlers: handlers,
-	})
+	b = bus.New(busDeps)
 	f.announced = b.AnnouncesDDL
 	deps.Notes["changes"], deps.Notes["lease"] = source.Note, b.Note
 	f.background.Go(func() { source.Run(ctx) })
@@ -60,7 +63,7 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 }
 
 // channels takes the clients of realtime until ctx ends.
-func channels(ctx context.Context, set *settings, source changes.Source, f *front, deps *proxy.Deps) (*realtime.Hub, error) {
+func channels(ctx context.Context, set *settings, source changes.Source, open func(*changes.Transaction, *changes.Event) ([]byte, error), f *front, deps *proxy.Deps) (*realtime.Hub, error) {
 	tokens, err := token.New(set.JWT)
 	if err != nil {
 		return nil, err
@@ -70,7 +73,7 @@ func channels(ctx context.Context, set *settings, source changes.Source, f *fron
 		return nil, fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
 	}
 	hub := realtime.New(set.Realtime, realtime.Deps{
-		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source,
+		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source, Open: open,
 		Tokens: tokens, Origins: set.Server.CORSOrigins, Log: deps.Log, Reg: deps.Reg,
 	})
 	f.background.Go(func() {

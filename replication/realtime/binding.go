@@ -90,12 +90,41 @@ func (bs *bindings) of(t changes.Table, event string) (list []*binding) {
 	defer bs.mu.RUnlock()
 	for _, k := range []changes.Table{t, {Schema: t.Schema}, anyTable} {
 		for b := range bs.by[k] {
-			if event == "" || b.Event == anyName || b.Event == event {
+			if b.hears(event) {
 				list = append(list, b)
 			}
 		}
 	}
 	return list
+}
+
+// hears tells whether an event of its tables is asked for.
+func (b *binding) hears(event string) bool {
+	return event == "" || b.Event == anyName || b.Event == event
+}
+
+// bindingsOf is bindings.of for one channel.
+func (ch *channel) bindingsOf(t changes.Table, event string) (list []*binding) {
+	if t.Schema == internalSchema {
+		return nil
+	}
+	for _, b := range ch.bindings {
+		if k := b.key(); (k == t || k == changes.Table{Schema: t.Schema} || k == anyTable) && b.hears(event) {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// want is what of the stream a channel's bindings may concern.
+func (ch *channel) want() changes.Want {
+	var w changes.Want
+	for _, b := range ch.bindings {
+		k := b.key()
+		w.Tables = append(w.Tables, k)
+		w.AllTables = w.AllTables || k.Name == ""
+	}
+	return w
 }
 
 // all returns those whose channels must hear that something may be missing.

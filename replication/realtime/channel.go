@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
@@ -31,6 +33,12 @@ type channel struct {
 	access access
 	// bindings are what it hears of tables; fixed.
 	bindings []*binding
+	// changes and broadcasts come from two readers of the stream.
+	changes, broadcasts flow
+	// since is after what the client has heard of its tables already; zero is now.
+	since place
+	// replay is which earlier broadcasts it asks for; nil is none.
+	replay *replayOption
 
 	expiry *time.Timer // guarded by client.mu; nil for a token that never expires
 }
@@ -39,9 +47,13 @@ type channel struct {
 type joinPayload struct {
 	Config struct {
 		Private   bool
-		Broadcast struct{ Ack, Self bool }
+		Broadcast struct {
+			Ack, Self bool
+			Replay    json.RawMessage
+		}
 		// Changes are told apart by whether there are any.
-		Changes []json.RawMessage `json:"postgres_changes"`
+		Changes []json.RawMessage      `json:"postgres_changes"`
+		Options struct{ Since string } `json:"postgres_changes_options"`
 	}
 	Token     string `json:"access_token"`
 	UserToken string `json:"user_token"` // of very old clients
@@ -51,9 +63,9 @@ const joinTimeout = 10 * time.Second
 
 // join has the client listen to a channel, or says why not.
 func (c *client) join(ctx context.Context, m *message) {
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	soon, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
-	ch, err := c.newChannel(ctx, m)
+	ch, err := c.newChannel(soon, m)
 	if err != nil {
 		c.hub.metrics.refused.Inc()
 		c.refuse(m, err.Error())
@@ -77,6 +89,7 @@ func (c *client) join(ctx context.Context, m *message) {
 	if len(ch.bindings) > 0 {
 		c.system(ch, extensionChanges, statusOK, "Subscribed to PostgreSQL")
 	}
+	c.catchUp(ch)
 }
 
 // bound is the answer to a join: its bindings with their ids.
@@ -130,8 +143,22 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 	case !ch.access.reads():
 		return nil, errors.New("Unauthorized: You do not have permissions to read from this Channel topic: " + topic)
 	}
+	if ch.replay, err = parseReplay(p.Config.Broadcast.Replay, ch.private); err != nil {
+		return nil, err
+	}
 	if err := c.hub.bind(ctx, ch, p.Config.Changes); err != nil {
 		return nil, err
+	}
+	if text := p.Config.Options.Since; text != "" {
+		if ch.since, err = parsePlace(text); err != nil || len(ch.bindings) == 0 {
+			return nil, errors.New("RealtimeDisabledForConfiguration: since is not a position that a message gave")
+		}
+	}
+	if ch.since != (place{}) {
+		ch.changes.state = lost
+	}
+	if ch.replay != nil {
+		ch.broadcasts.state = lost
 	}
 	return ch, nil
 }
@@ -200,10 +227,31 @@ func (c *client) shut(ch *channel, why string) {
 
 // system tells the client how a channel is.
 func (c *client) system(ch *channel, extension, status, text string) {
-	payload, _ := json.Marshal(map[string]string{ // texts never fail
-		"extension": extension, "status": status, "message": text, "channel": ch.topic,
-	})
-	c.send(ch.joinRef, null, ch.wire, eventSystem, payload)
+	c.put(ch.system(extension, status, text, nil))
+}
+
+// system is the frame of such a message, with fields of our own.
+func (ch *channel) system(extension, status, text string, more map[string]string) []byte {
+	fields := map[string]string{"extension": extension, "status": status, "message": text, "channel": ch.topic}
+	maps.Copy(fields, more)
+	payload, _ := json.Marshal(fields) // texts never fail
+	return ch.client.v.frameText(ch.joinRef, null, ch.wire, eventSystem, payload)
+}
+
+// resync is the frame that asks to read a table again: who does so after this message
+// has all up to the place. Clients that know nothing of it ignore it.
+func (ch *channel) resync(text string, table changes.Table, at place) []byte {
+	name := table.Schema
+	if table != anyTable {
+		name += "." + table.Name
+	}
+	return ch.system(extensionChanges, statusError, text, map[string]string{"resync": name, "position": at.String()})
+}
+
+// resyncBroadcasts is the frame that says that broadcasts may be missing.
+func (ch *channel) resyncBroadcasts(gap *changes.Gap, at place) []byte {
+	text := "Broadcasts may be missing (" + string(gap.Reason) + ")"
+	return ch.system(eventBroadcast, statusError, text, map[string]string{"resync": eventBroadcast, "position": at.String()})
 }
 
 // drop takes a channel out of the hub; false if that was done before.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,8 +29,14 @@ type client struct {
 	// Of the goroutine that reads.
 	messages, joins bucket
 
+	// ctx ends with the connection.
+	ctx context.Context
+
 	mu       sync.Mutex
 	channels map[string]*channel // by the topic on the wire
+	// replays are under way; none begins once over is set.
+	replays sync.WaitGroup
+	over    bool
 }
 
 const (
@@ -54,6 +61,7 @@ func newClient(h *Hub, v version, key identity) *client {
 func (c *client) run() {
 	defer c.hub.exit(c)
 	ctx, cancel := context.WithCancel(context.Background())
+	c.ctx = ctx
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		defer cancel()
@@ -62,6 +70,10 @@ func (c *client) run() {
 	c.read(ctx)
 	c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
 	writing.Wait()
+	c.mu.Lock()
+	c.over = true
+	c.mu.Unlock()
+	c.replays.Wait()
 	c.linger()
 	_ = c.conn.Close()
 	for _, ch := range c.all() {
@@ -86,10 +98,42 @@ func (c *client) put(frame []byte) {
 	case queued:
 		c.hub.metrics.sent.Inc()
 	case full:
-		c.hub.metrics.slow.Inc()
-		// What is being written now must make room for the close frame, soon.
-		_ = c.conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
+		c.hurry()
 	case ended:
+	}
+}
+
+// giveUp ends the connection of a client that does not read; what waits is dropped.
+func (c *client) giveUp(reason string) {
+	if c.out.abandon(closeFrame(closePolicy, reason)) {
+		c.hurry()
+	}
+}
+
+// hurry has what is being written now make room for the close frame, soon.
+func (c *client) hurry() {
+	c.hub.metrics.slow.Inc()
+	_ = c.conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
+}
+
+// offer queues a frame if there is room for it.
+func (c *client) offer(frame []byte) bool {
+	switch c.out.offer(frame) {
+	case queued:
+		c.hub.metrics.sent.Inc()
+	case full:
+		return false
+	case ended:
+	}
+	return true
+}
+
+// replay runs what tells the client of earlier messages, beside what goes on.
+func (c *client) replay(tell func(ctx context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.replays.Go(func() { tell(c.ctx) })
 	}
 }
 
@@ -111,6 +155,9 @@ func (c *client) write() {
 			_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 			buffers := net.Buffers(batch)
 			if _, err := buffers.WriteTo(conn); err != nil {
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					c.hub.metrics.slow.Inc()
+				}
 				_ = conn.Close() // ends the reading too
 				return
 			}
@@ -185,7 +232,7 @@ func (c *client) obey(ctx context.Context, m *message) error {
 		if !c.joins.take(now) {
 			return errTooMuch
 		}
-		c.reply(m, statusOK, emptyObject)
+		c.reply(m, statusOK, c.standing())
 		return nil
 	case m.event == eventJoin:
 		if !c.joins.take(now) {
@@ -232,6 +279,21 @@ func (c *client) obey(ctx context.Context, m *message) error {
 		c.refuse(m, "UnknownEvent: "+m.event)
 	}
 	return nil
+}
+
+// standing is the answer to a heartbeat: the position up to which all channels have been
+// told of changes, while there is one.
+func (c *client) standing() []byte {
+	at := c.hub.told.read() // before the channels are asked
+	for _, ch := range c.all() {
+		if !ch.changes.stands(at) {
+			return emptyObject
+		}
+	}
+	if at.LSN == 0 {
+		return emptyObject
+	}
+	return []byte(`{"position":"` + at.String() + `"}`)
 }
 
 var emptyObject = []byte("{}")

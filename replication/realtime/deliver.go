@@ -10,9 +10,10 @@ const (
 	extensionChanges = "postgres_changes"
 )
 
-// deliverChange tells of one change those who may see it, each channel once, and
-// returns the channels for which that could not be decided.
-func (h *Hub) deliverChange(c *change) (unsure []*channel) {
+// deliver tells of one change those who may see it, each channel once, and returns the
+// channels for which that could not be decided.
+func (b *batch) deliver(c *change, at place) (unsure []*channel) {
+	position := at.String()
 	var order []*channel
 	ids := map[*channel][]byte{}
 	for _, w := range c.wanted {
@@ -45,10 +46,11 @@ func (h *Hub) deliverChange(c *change) (unsure []*channel) {
 		if ch.client.channel(ch.wire) != ch {
 			continue
 		}
-		payload := make([]byte, 0, len(data[as])+len(ids[ch])+20)
+		payload := make([]byte, 0, len(data[as])+len(ids[ch])+len(position)+40)
 		payload = append(append(payload, `{"ids":[`...), ids[ch]...)
-		payload = append(append(payload, `],"data":`...), data[as]...)
-		ch.client.send(null, null, ch.wire, eventChanges, append(payload, '}'))
+		payload = append(append(payload, `],"position":"`...), position...)
+		payload = append(append(payload, `","data":`...), data[as]...)
+		b.put(ch, ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), at)
 	}
 	return unsure
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 )
@@ -12,8 +13,11 @@ import (
 // change is an event that somebody may want to hear of.
 type change struct {
 	tx       *changes.Transaction
+	n        int // among its events
 	relation *changes.Relation
 	event    string // as clients say it
+	// notice is said instead of the change, which can't be told.
+	notice string
 	// wanted are the bindings that it may concern, and then those whose filters it meets.
 	wanted []*binding
 	// row is what filters and policies are held against: the new row, of a delete the
@@ -46,6 +50,9 @@ const (
 	maxChanges      = 1000
 )
 
+// idleEvery is how often clients' places move on while nothing comes for them.
+const idleEvery = time.Second
+
 // follow tells clients of changes until ctx ends.
 func (h *Hub) follow(ctx context.Context) {
 	sub := h.Source.Subscribe(changes.Options{Want: changes.Want{AllTables: true}})
@@ -53,11 +60,16 @@ func (h *Hub) follow(ctx context.Context) {
 	now, cancel := context.WithCancel(ctx)
 	cancel()
 	for {
-		b := newBatch()
+		b := newBatch((*channel).putChange)
 		// The first is waited for; with it comes what is there already.
-		tx, err := sub.Next(ctx)
+		sofar := h.Source.State().Position
+		idle, wake := context.WithTimeout(ctx, idleEvery)
+		tx, err := sub.Next(idle)
+		wake()
 		for n := 0; err == nil; n++ {
-			h.collect(b, tx)
+			sofar = tx.Position()
+			h.reached.reach(after(tx))
+			b.collect(tx, 0, h.bindings.of)
 			if n == maxTransactions || len(b.changes) >= maxChanges {
 				break
 			}
@@ -67,17 +79,31 @@ func (h *Hub) follow(ctx context.Context) {
 		var gap *changes.Gap
 		switch {
 		case errors.As(err, &gap):
+			at := place{gap.From, whole}
+			h.reached.reach(at)
+			h.marks.reset(gap.From)
 			if gap.Reason != changes.Started {
-				h.notice(channelsOf(h.bindings.all()), "Changes may be missing ("+string(gap.Reason)+"); read the tables again")
+				b.notice(channelsOf(h.bindings.all()), missing(gap), anyTable, at)
 			}
-		case err != nil && (ctx.Err() != nil || errors.Is(err, changes.ErrClosed)):
+		case ctx.Err() != nil || errors.Is(err, changes.ErrClosed):
 			return
+		default:
+			// Of what was received before nothing was left to wait for.
+			h.told.reach(place{sofar, whole})
+			h.marks.add(sofar)
 		}
 	}
 }
 
+// missing says what a gap means for who listens.
+func missing(gap *changes.Gap) string {
+	return "Changes may be missing (" + string(gap.Reason) + "); read the tables again"
+}
+
 // batch is what is worked on together.
 type batch struct {
+	// put sends a frame to a channel.
+	put     func(ch *channel, frame []byte, at place)
 	changes []*change
 	sets    map[setKey]*imageSet
 	xids    map[uint32]struct{}
@@ -90,36 +116,41 @@ type setKey struct {
 	columns  string
 }
 
-func newBatch() *batch {
-	return &batch{sets: map[setKey]*imageSet{}, xids: map[uint32]struct{}{}, unsure: map[*change][]*channel{}}
+func newBatch(put func(*channel, []byte, place)) *batch {
+	return &batch{put: put, sets: map[setKey]*imageSet{}, xids: map[uint32]struct{}{}, unsure: map[*change][]*channel{}}
 }
 
 // eventNames are those that clients can ask for; a truncate concerns all.
 var eventNames = map[changes.Op]string{changes.Insert: "INSERT", changes.Update: "UPDATE", changes.Delete: "DELETE"}
 
-// collect adds what of a transaction anybody listens to.
-func (h *Hub) collect(b *batch, tx *changes.Transaction) {
+// collect adds what of a transaction, from its event first on, any binding of listens to.
+func (b *batch) collect(tx *changes.Transaction, first int, of func(t changes.Table, event string) []*binding) {
 	for i := range tx.Touched {
 		if r := tx.Touched[i].Relation; r != nil {
-			h.notice(channelsOf(h.bindings.of(r.Table, "")), "Too many changes of "+r.Schema+"."+r.Name+" in one transaction; read the table again")
+			if wanted := of(r.Table, ""); len(wanted) > 0 {
+				b.changes = append(b.changes, &change{
+					tx: tx, n: whole, relation: r, wanted: wanted,
+					notice: "Too many changes of " + r.Schema + "." + r.Name + " in one transaction; read the table again",
+				})
+			}
 		}
 	}
-	for i := range tx.Events {
+	for i := first; i < len(tx.Events); i++ {
 		e := &tx.Events[i]
 		if e.Relation == nil {
 			continue
 		}
 		name := eventNames[e.Op]
-		wanted := h.bindings.of(e.Relation.Table, name)
+		wanted := of(e.Relation.Table, name)
 		if len(wanted) == 0 {
 			continue
 		}
-		if e.Op == changes.Truncate {
-			h.notice(channelsOf(wanted), e.Relation.Schema+"."+e.Relation.Name+" was truncated; read the table again")
-			continue
-		}
-		c := &change{tx: tx, relation: e.Relation, event: name, wanted: wanted}
+		c := &change{tx: tx, n: i, relation: e.Relation, event: name, wanted: wanted}
 		switch e.Op {
+		case changes.Truncate:
+			c.notice = e.Relation.Schema + "." + e.Relation.Name + " was truncated; read the table again"
+			b.changes = append(b.changes, c)
+			continue
 		case changes.Delete:
 			c.row = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
 		case changes.Update:
@@ -176,15 +207,16 @@ func (b *batch) image(r *changes.Relation, t, whole changes.Tuple, isKey bool) *
 	return img
 }
 
-// notice tells channels, each once, that they can't rely on having heard all.
-func (h *Hub) notice(list []*channel, text string) {
+// notice tells channels, each once, that they can't rely on having heard all of a table:
+// who reads it after this message has all up to it.
+func (b *batch) notice(list []*channel, text string, table changes.Table, at place) {
 	told := map[*channel]struct{}{}
 	for _, ch := range list {
 		if _, done := told[ch]; done || ch.client.channel(ch.wire) != ch {
 			continue
 		}
 		told[ch] = struct{}{}
-		ch.client.system(ch, extensionChanges, statusError, text)
+		b.put(ch, ch.resync(text, table, at), at)
 	}
 }
 

@@ -3,10 +3,10 @@ package realtime
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	channels             prometheus.Gauge
-	received, sent, slow prometheus.Counter
-	refused, fenced      prometheus.Counter
-	authorize, see       prometheus.Histogram
+	channels                prometheus.Gauge
+	received, sent, slow    prometheus.Counter
+	lagged, refused, fenced prometheus.Counter
+	authorize, see          prometheus.Histogram
 }
 
 func newMetrics(h *Hub) *metrics {
@@ -37,13 +37,14 @@ func newMetrics(h *Hub) *metrics {
 		received:  counter("messages_received_total", "Messages of clients."),
 		sent:      counter("messages_sent_total", "Messages queued for clients."),
 		slow:      counter("slow_clients_total", "Clients closed because they did not read what waited for them."),
+		lagged:    counter("lagged_total", "Channels that went on from the ring because the client read more slowly than messages came."),
 		refused:   counter("joins_refused_total", "Joins answered with an error."),
 		fenced:    counter("fence_retries_total", "Decisions about changes that were asked for again because a commit was not visible yet."),
 		authorize: histogram("authorize_seconds", "Time to ask the policies for the rights in a private channel."),
 		see:       histogram("see_seconds", "Time to ask the policies who may see the changes of a table."),
 	}
 	h.Reg.MustRegister(
-		m.channels, m.received, m.sent, m.slow, m.refused, m.fenced, m.authorize, m.see,
+		m.channels, m.received, m.sent, m.slow, m.lagged, m.refused, m.fenced, m.authorize, m.see,
 		gauge("connections", "Open WebSockets.", func(*client) int { return 1 }),
 		gauge("queued_messages", "Messages that wait for clients to read.", func(c *client) int { return c.out.length() }),
 	)

@@ -1,6 +1,9 @@
 package realtime
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // queue holds what waits to be written to one client.
 type queue struct {
@@ -13,6 +16,8 @@ type queue struct {
 	last   []byte
 	closed bool
 	wake   chan struct{} // has room for one
+	// room is closed when what waited is taken; nil while nobody waits for that.
+	room chan struct{}
 }
 
 // outcome of a put.
@@ -20,9 +25,23 @@ type outcome byte
 
 const (
 	queued outcome = iota
-	full           // now closed
+	full           // put has closed it
 	ended          // before
 )
+
+// offer is put, but leaves a queue that is full as it is.
+func (q *queue) offer(frame []byte) outcome {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return ended
+	case len(q.frames) >= q.maxMessages || q.bytes > q.maxBytes:
+		return full
+	}
+	q.add(frame)
+	return queued
+}
 
 // put adds a frame. A client for which too much waits already is given up: nothing
 // that waits is of use when it can't read it, and so only the close frame is kept.
@@ -36,10 +55,14 @@ func (q *queue) put(frame []byte) outcome {
 		q.end(nil, closeFrame(closePolicy, "too slow"))
 		return full
 	}
+	q.add(frame)
+	return queued
+}
+
+func (q *queue) add(frame []byte) {
 	q.frames = append(q.frames, frame)
 	q.bytes += len(frame)
 	q.notify()
-	return queued
 }
 
 // close ends the queue with a frame; what waits is written before it.
@@ -51,10 +74,51 @@ func (q *queue) close(last []byte) {
 	}
 }
 
+// abandon ends the queue with a frame and drops what waits; false if it had ended.
+func (q *queue) abandon(last []byte) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	q.end(nil, last)
+	return true
+}
+
 func (q *queue) end(frames [][]byte, last []byte) {
 	q.closed, q.frames, q.last = true, frames, last
 	q.bytes = 0
+	q.makeRoom()
 	q.notify()
+}
+
+func (q *queue) makeRoom() {
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+}
+
+// wait returns once less than half of what may wait does; false if the queue or ctx ends
+// before.
+func (q *queue) wait(ctx context.Context) bool {
+	for {
+		q.mu.Lock()
+		if q.closed || len(q.frames) <= q.maxMessages/2 && q.bytes <= q.maxBytes/2 {
+			defer q.mu.Unlock()
+			return !q.closed
+		}
+		if q.room == nil {
+			q.room = make(chan struct{})
+		}
+		room := q.room
+		q.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return false
+		case <-room:
+		}
+	}
 }
 
 func (q *queue) notify() {
@@ -71,6 +135,7 @@ func (q *queue) take(written [][]byte) (batch [][]byte, last []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	batch, q.frames, q.bytes = q.frames, written[:0], 0
+	q.makeRoom()
 	return batch, q.last
 }
 

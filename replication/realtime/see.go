@@ -36,12 +36,18 @@ func (h *Hub) tell(ctx context.Context, b *batch) {
 	b.filter(ctx, h)
 	b.ask(ctx, h)
 	unsure := map[*changes.Relation][]*channel{}
+	var at place
 	for _, c := range b.changes {
+		at = place{c.tx.Position(), c.n}
+		if c.notice != "" {
+			b.notice(channelsOf(c.wanted), c.notice, c.relation.Table, at)
+			continue
+		}
 		unsure[c.relation] = append(unsure[c.relation], b.unsure[c]...)
-		unsure[c.relation] = append(unsure[c.relation], h.deliverChange(c)...)
+		unsure[c.relation] = append(unsure[c.relation], b.deliver(c, at)...)
 	}
 	for r, list := range unsure {
-		h.notice(list, "A change of "+r.Schema+"."+r.Name+" could not be checked; read the table again")
+		b.notice(list, "A change of "+r.Schema+"."+r.Name+" could not be checked; read the table again", r.Table, at)
 	}
 }
 
@@ -195,7 +201,9 @@ func (b *batch) filter(ctx context.Context, h *Hub) {
 	type valueKey struct{ column, op, value string }
 	bySet := map[*imageSet][]*change{}
 	for _, c := range b.changes {
-		bySet[c.row.set] = append(bySet[c.row.set], c)
+		if c.row != nil {
+			bySet[c.row.set] = append(bySet[c.row.set], c)
+		}
 	}
 	for set, list := range bySet {
 		met := map[valueKey]map[int]struct{}{} // the rows that meet a condition
