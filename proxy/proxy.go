@@ -28,6 +28,8 @@ type Deps struct {
 	// Notes are what /readyz tells beside, by name: what is amiss but keeps no request
 	// from being answered. An empty one is all well.
 	Notes map[string]func() string
+	// ReadyFor are further conditions, by name: /readyz?for=NAME holds them too.
+	ReadyFor map[string]func() error
 	// Rest answers all below RestPrefix.
 	Rest       web.Handler
 	RestPrefix string
@@ -61,6 +63,7 @@ type Server struct {
 	metrics    *metrics
 	ready      []func(context.Context) error
 	notes      map[string]func() string
+	readyFor   map[string]func() error
 	rest       web.Handler
 	restPrefix string
 	realtime   web.Handler
@@ -72,7 +75,7 @@ type Server struct {
 // New makes a Server. cfg must have passed Check.
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
-		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes,
+		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes, readyFor: deps.ReadyFor,
 		rest: deps.Rest, restPrefix: deps.RestPrefix, realtime: deps.Realtime,
 	}
 	s.SetLive(deps.Live)
@@ -146,10 +149,21 @@ func (s *Server) livez(w *web.Response, _ *http.Request) error {
 	return web.Text(w, http.StatusOK, "ok\n")
 }
 
-// readyz says whether requests can be answered now.
+// readyz says whether requests can be answered now. What is amiss for one capability
+// alone must not keep the others from their clients, so balancers of that one ask for
+// it by name.
 func (s *Server) readyz(w *web.Response, r *http.Request) error {
 	if err := s.Ready(r.Context()); err != nil {
 		return err
+	}
+	if name := r.URL.Query().Get("for"); name != "" {
+		check := s.readyFor[name]
+		if check == nil {
+			return web.NotFound
+		}
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	text := "ready\n"
 	for _, name := range slices.Sorted(maps.Keys(s.notes)) {

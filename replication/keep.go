@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
+	"github.com/fluxbase/fluxbase/proxy/wait"
 )
 
 // heartbeatPrefix marks the messages by which a stream proves that it is current.
@@ -73,7 +74,7 @@ func (k *keeper) run(ctx context.Context) error {
 				return err
 			}
 		}
-		if !pause(ctx, k.stream.cfg.HeartbeatInterval) {
+		if !wait.For(ctx, k.stream.cfg.HeartbeatInterval) {
 			return ctx.Err()
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
+	"github.com/fluxbase/fluxbase/proxy/wait"
 )
 
 // Stream reads the committed changes of one database from a replication slot of
@@ -172,7 +173,7 @@ func (s *Stream) Run(ctx context.Context) {
 			failures = 0
 		}
 		f := diagnose(err)
-		wait := backoff(failures)
+		again := backoff(failures)
 		failures++
 		s.metrics.failures.WithLabelValues(f.Kind).Inc()
 		s.enter(changes.Failing, f)
@@ -180,8 +181,8 @@ func (s *Stream) Run(ctx context.Context) {
 		if f.Kind != warned || time.Since(warnedAt) >= time.Minute {
 			level, warned, warnedAt = slog.LevelWarn, f.Kind, time.Now()
 		}
-		s.log.Log(ctx, level, "changes are not streamed", "slot", s.slot, "kind", f.Kind, "error", f, "again_in", wait)
-		if !pause(ctx, wait) {
+		s.log.Log(ctx, level, "changes are not streamed", "slot", s.slot, "kind", f.Kind, "error", f, "again_in", again)
+		if !wait.For(ctx, again) {
 			return
 		}
 	}
@@ -315,16 +316,4 @@ func (s *Stream) take(data []byte) (reply bool, err error) {
 		return false, nil
 	}
 	return false, fmt.Errorf("%w of unknown kind %q", errMalformed, data[0])
-}
-
-// pause waits, and tells whether ctx still holds.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -30,13 +30,14 @@ type member struct {
 }
 
 // newMember runs a bus on db until the test ends; onChange is called beside.
-func newMember(t *testing.T, db *dbtest.DB, name string, onChange func()) *member {
+func newMember(t *testing.T, db *dbtest.DB, name string, onChange func(), copies ...bus.AnyCopy) *member {
 	t.Helper()
 	m := &member{Name: name, refused: map[string]int{}, stream: newStream(t, db, replication.Config{Instance: db.Name + "_" + name})}
 	log := new(syncBuffer)
 	m.Bus = bus.New(bus.Deps{
 		Source: m.stream, Name: name, Log: slog.New(slog.NewTextHandler(log, nil)), Reg: prometheus.NewRegistry(),
-		DB: openPG(t, db.URL(sql.Replication), func(c *pg.Config) { c.MaxConnections = 2 }),
+		DB:     openPG(t, db.URL(sql.Replication), func(c *pg.Config) { c.MaxConnections = 2 }),
+		Copies: copies,
 		Refused: func(reason string) {
 			m.mu.Lock()
 			defer m.mu.Unlock()

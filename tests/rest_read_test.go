@@ -16,6 +16,8 @@ func TestRestReads(t *testing.T) {
 			name: "json path", path: "/items?select=id,data->>k,data->list->0,v:data->deep&id=eq.1", status: 200,
 			want: `[{"id":1,"k":"x","list":10,"v":{"q":true}}]`,
 		},
+		{name: "columns that a read has no use for", path: "/clients?columns=id&select=id&id=eq.1", status: 200, wantText: `[{"id":1}]`},
+		{name: "columns of nothing", path: "/clients?columns=", status: 400, want: `{"code":"PGRST100"}`},
 		{name: "negative index", path: "/items?select=data->list->-1&id=eq.1", status: 200, want: `[{"list":20}]`},
 		{name: "path into an array column", path: "/items?select=tags->0&id=eq.1", status: 200, want: `[{"tags":"a"}]`},
 		{

@@ -1,6 +1,9 @@
 package tests
 
 import (
+	"fmt"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -248,3 +251,58 @@ func TestRestWritesAnswerAsTheDatabaseSays(t *testing.T) {
 		}
 	}
 }
+
+// The values of one object reach Postgres as parameters, those of an array as JSON,
+// and that must not be seen: whatever the value and the type, a row, an argument or
+// an error is the same.
+func TestOneObjectIsReadAsAnArrayIs(t *testing.T) {
+	t.Parallel()
+	types := []string{
+		"smallint", "integer", "bigint", "numeric(6,2)", "real", "double precision", "boolean", "text", "varchar(5)", "char(5)",
+		"bytea", "uuid", "date", "time", "timetz", "timestamp(3)", "timestamptz", "interval", "inet", "cidr", "json", "jsonb",
+		"text[]", "integer[]", "varchar(5)[]", "boolean[]", "json[]", "xml", "bit(3)", "mood", "short", "pair", "short[]", "int4range", "oid",
+	}
+	values := []string{
+		`null`, `true`, `0`, `-1`, `7`, `1.5`, `12345.678`, `1e3`, `99999999999999999999`, `""`, `"7"`, `"x"`, `"too long"`, `"long   "`, `"true"`, `"101"`,
+		`"00000000-0000-4000-8000-00000000ada0"`, `"2024-02-29"`, `"12:30:00.5+02"`, `"2024-02-29T12:30:00.123456Z"`, `"1 day 02:00"`,
+		`"127.0.0.1"`, `"\\xc0ffee"`, `"sad"`, `"a\"b\\c\n\u00e9 😀 \ud83d\ude00 \u0007"`, `"{1,2}"`, `"{\"a\":1}"`, `"(1,x)"`, `"[1,3)"`, `"NULL"`,
+		`[]`, `[1,2]`, `[ "a" , null,"b,\"{}\\", "NULL", "" , true, 1.0 ]`, `[[1,2],[3,4]]`, `[[1],[2,3]]`, `[{"a":1}]`, `["too long"]`, `{"a":1, "b":[true]}`, `{"l":1,"r":"x"}`, `{}`,
+	}
+	schema := `create type public.mood as enum ('happy', 'sad');
+create domain public.short as varchar(5) not null check (value <> 'x');
+create type public.pair as (l integer, r text);
+`
+	for i, typ := range types {
+		schema += fmt.Sprintf("create table public.t%d (v %s); grant select, insert on public.t%[1]d to anon;\n", i, strings.Replace(strings.Replace(typ, "mood", "public.mood", 1), "pair", "public.pair", 1))
+		schema += fmt.Sprintf("create function public.f%d(v %s) returns json language sql as 'select to_json(v)'; grant execute on function public.f%[1]d to anon;\n", i, typ)
+	}
+	s := newRest(t, strings.NewReplacer(" short", " public.short").Replace(schema), nil)
+	for i, typ := range types {
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			stored := 0
+			for _, v := range values {
+				for _, path := range []string{fmt.Sprintf("/t%d", i), fmt.Sprintf("/rpc/f%d", i)} {
+					one := s.send(t, "POST", path, `{"v":`+v+`}`, full)
+					many := s.send(t, "POST", path, `[{"v":`+v+`}]`, full)
+					if one.Code != many.Code || sameAnswer(one) != sameAnswer(many) {
+						t.Errorf("%s of %s: one object gives %d %s, an array %d %s", path, v, one.Code, one.Body, many.Code, many.Body)
+					}
+					if one.Code == 201 {
+						stored++
+					}
+				}
+			}
+			if stored < 2 {
+				t.Errorf("%d values were stored, want some of each type", stored)
+			}
+		})
+	}
+}
+
+// sameAnswer is the body of an answer without the id of its request.
+func sameAnswer(r *httptest.ResponseRecorder) string {
+	return requestID.ReplaceAllString(r.Body.String(), "")
+}
+
+var requestID = regexp.MustCompile(`"request_id":"[^"]*"`)

@@ -216,3 +216,14 @@ func (s *server) try(method, path, body string, header ...string) (answer, error
 	out, err := io.ReadAll(resp.Body)
 	return answer{resp.StatusCode, resp.Header, string(out)}, err
 }
+
+// pause stops the process as it stands, until resume or the end of the test.
+func (s *server) pause(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.resume)
+}
+
+func (s *server) resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }

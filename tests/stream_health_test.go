@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -107,6 +108,14 @@ func TestWithoutLogicalReplicationRequestsAreAnswered(t *testing.T) {
 	if a := s.call(t, "GET", "/rest/v1/t", ""); a.Status != 200 {
 		t.Errorf("got %d %s", a.Status, a.Body)
 	}
+	// Balancers of realtime alone are told otherwise.
+	for path, want := range map[string]string{"/readyz?for=realtime": "503 stream_away", "/readyz?for=weather": "404 not_found"} {
+		a := s.call(t, "GET", path, "")
+		var e struct{ Code string }
+		if err := json.Unmarshal([]byte(a.Body), &e); err != nil || fmt.Sprint(a.Status, " ", e.Code) != want {
+			t.Errorf("%s: got %d %s (%v), want %s", path, a.Status, a.Body, err, want)
+		}
+	}
 	if log := s.Log(); !strings.Contains(log, "alter system set wal_level = 'logical'") {
 		t.Errorf("the log doesn't name the mend:\n%s", tail(log))
 	}
@@ -123,6 +132,9 @@ func TestWithoutLogicalReplicationRequestsAreAnswered(t *testing.T) {
 		a, err := s.try("GET", "/readyz", "")
 		return err == nil && a.Status == 200 && a.Body == "ready\n" && metric(t, s, "fluxbase_changes_up") == 1
 	})
+	if a := s.call(t, "GET", "/readyz?for=realtime", ""); a.Status != 200 || a.Body != "ready\n" {
+		t.Errorf("once all is well, realtime is told %d %s", a.Status, a.Body)
+	}
 }
 
 // Of two processes with one name the first streams, the other says why it doesn't

@@ -42,7 +42,9 @@ func runNode(t *testing.T, s *server, file string, env ...string) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := osexec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", file)
+	// The client leaves timers behind, of broadcasts that nobody answers and of
+	// disconnect(), for which node would wait up to 20 seconds.
+	cmd := osexec.CommandContext(ctx, "node", "--test", "--test-force-exit", "--test-reporter=spec", file)
 	cmd.Dir = "js"
 	cmd.Env = append(env,
 		"PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "NO_COLOR=1", "NODE_NO_WARNINGS=1",

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -19,6 +20,10 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
+
+// announcedEvery is how often the catalogue is checked although changes are announced:
+// what no event trigger sees is little, and hardly ever changes.
+const announcedEvery = 10 * time.Second
 
 // front is what of the REST capability outlives its configuration: a new one is
 // built beside the old one, and then takes its place.
@@ -112,7 +117,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	} else {
 		b.storeReg = prometheus.NewRegistry()
 		b.store = catalog.NewStore(f.pools[requestPool], b.Catalog(), b.storeReg, f.log)
-		b.store.Follow(f.announced)
+		b.store.Follow(f.announced, announcedEvery)
 	}
 	b.handler, err = rest.New(set.Rest, rest.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: b.tokens,

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fluxbase/fluxbase/proxy"
+	"github.com/fluxbase/fluxbase/proxy/wait"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
@@ -88,12 +89,12 @@ func (r *reloader) run(ctx context.Context) {
 		default:
 			r.log.Warn("can't reload; what was loaded goes on serving", "error", err, "again_in", backoff)
 			r.ask(schema, config)
-			if !pause(ctx, backoff) {
+			if !wait.For(ctx, backoff) {
 				return
 			}
 			backoff = min(2*backoff, maxBackoff)
 		}
-		if !pause(ctx, reloadDelay) {
+		if !wait.For(ctx, reloadDelay) {
 			return
 		}
 	}
@@ -199,7 +200,7 @@ func (r *reloader) listen(ctx context.Context) {
 			backoff = time.Second
 		}
 		r.log.Warn("not listening for reloads", "channel", r.set.DropIn.Channel, "error", err, "again_in", backoff)
-		if !pause(ctx, backoff) {
+		if !wait.For(ctx, backoff) {
 			return
 		}
 		backoff = min(2*backoff, maxBackoff)
@@ -249,17 +250,5 @@ func (r *reloader) listenOnce(ctx context.Context, again bool) (heard bool, err 
 		case "reload config":
 			r.ask(false, true)
 		}
-	}
-}
-
-// pause waits, and tells whether ctx still holds.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

@@ -95,7 +95,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 		return err
 	}
 
-	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Notes: map[string]func() string{}}
+	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Notes: map[string]func() string{}, ReadyFor: map[string]func() error{}}
 	front := &front{
 		log: log, pools: pools, background: &background, address: address(set, l), dropIn: set.dropIn,
 		announced: func() bool { return false },

@@ -9,6 +9,7 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/fluxbase/fluxbase/proxy/web"
 	"github.com/fluxbase/fluxbase/replication"
 	"github.com/fluxbase/fluxbase/replication/bus"
 	"github.com/fluxbase/fluxbase/replication/realtime"
@@ -19,6 +20,10 @@ const busConnections = 2
 
 // emitConnections is one for the batch that is on its way, and one in reserve.
 const emitConnections = 2
+
+// streamAway is for balancers that send clients of realtime: without a current stream
+// those hear nothing.
+var streamAway = web.New("stream_away", "changes of the database are not streamed now")
 
 // stream follows the changes of the database until ctx ends. address is where this
 // process listens, which tells it from the others of its host.
@@ -54,6 +59,14 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 	b = bus.New(busDeps)
 	f.announced = b.AnnouncesDDL
 	deps.Notes["changes"], deps.Notes["lease"] = source.Note, b.Note
+	if deps.Realtime != nil {
+		deps.ReadyFor["realtime"] = func() error {
+			if b.Trusted() {
+				return nil
+			}
+			return streamAway
+		}
+	}
 	f.background.Go(func() { source.Run(ctx) })
 	f.background.Go(func() {
 		defer db.Close()

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"github.com/fluxbase/fluxbase/proxy/wait"
 	"github.com/fluxbase/fluxbase/proxy/web"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 //go:embed fingerprint.sql
@@ -20,9 +20,6 @@ var fingerprintSQL string
 const (
 	// checkEvery is how old the answer to "has the schema changed?" may get.
 	checkEvery = time.Second
-	// announcedEvery is the same where changes are announced: what no event trigger
-	// sees is little, and hardly ever changes.
-	announcedEvery = 10 * time.Second
 	// checkShare bounds the checks to a fiftieth of the time, however many tables
 	// there are.
 	checkShare = 50
@@ -49,6 +46,7 @@ type Store struct {
 	checks sync.WaitGroup // under way, for Fresh
 
 	announced func() bool
+	every     time.Duration // the least distance of checks while changes are announced
 	wake      chan struct{} // the schema has changed
 
 	mu          sync.Mutex // held while the database is asked
@@ -104,8 +102,11 @@ func (s *Store) Ready() error {
 func (s *Store) Current() *Catalog { return s.current.Load() }
 
 // Follow lets the store rely on Wake while announced says that every change of the
-// schema is followed by a call of it. To be called before Run.
-func (s *Store) Follow(announced func() bool) { s.announced = announced }
+// schema is followed by a call of it, and look by itself only every so often. To be
+// called before Run.
+func (s *Store) Follow(announced func() bool, every time.Duration) {
+	s.announced, s.every = announced, every
+}
 
 // Wake says that the schema may have changed, and returns at once.
 func (s *Store) Wake() {
@@ -126,7 +127,7 @@ func (s *Store) Run(ctx context.Context) {
 			s.report(err)
 		}
 		// As long as that took, so that changes in a row leave the database half its time.
-		if !sleep(ctx, min(time.Since(began), checkEvery)) || !s.wait(ctx, began, err != nil) {
+		if !wait.For(ctx, min(time.Since(began), checkEvery)) || !s.wait(ctx, began, err != nil) {
 			return
 		}
 	}
@@ -144,21 +145,10 @@ func (s *Store) wait(ctx context.Context, last time.Time, failed bool) bool {
 		case <-s.wake:
 			return true
 		case <-tick.C:
-			if failed || !s.announced() || time.Since(last) >= announcedEvery {
+			if failed || !s.announced() || time.Since(last) >= s.every {
 				return true
 			}
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }
 

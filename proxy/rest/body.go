@@ -17,8 +17,17 @@ type bodyShape struct {
 	other bool
 	// keys of the first object, in order; those of the others are the same.
 	keys []string
+	// values of the keys, if the body is one object.
+	values []jsonValue
 	// ragged tells that some object has other keys, or is none.
 	ragged bool
+}
+
+// jsonValue is where in the body a value stands.
+type jsonValue struct {
+	start, end int
+	// flat tells an array without arrays or objects in it.
+	flat bool
 }
 
 const maxJSONDepth = 64
@@ -61,13 +70,15 @@ type jsonScanner struct {
 	i     int
 	shape bodyShape
 	rows  int
-	met   []bool // which of the keys the row under way has
+	// nested counts the arrays and objects.
+	nested int
+	met    []bool // which of the keys the row under way has
 	// places finds keys by name, once there are too many to look through.
 	places map[string]int
 	failed bool
 	deep   bool
 	bad    error
-	key    []byte // scratch of unquote
+	key    []byte // scratch
 }
 
 func (s *jsonScanner) fail() { s.failed, s.i = true, len(s.b) }
@@ -129,6 +140,7 @@ func (s *jsonScanner) object(depth int, row bool) {
 		return
 	}
 	s.i++
+	s.nested++
 	first, n := s.rows == 0, 0
 	if row {
 		s.rows++
@@ -144,19 +156,23 @@ func (s *jsonScanner) object(depth int, row bool) {
 			s.fail()
 			return
 		}
-		start := s.i
+		start, place := s.i, -1
 		s.str()
 		if row && !s.failed {
-			s.rowKey(s.b[start+1:s.i-1], first, n)
+			place = s.rowKey(s.b[start+1:s.i-1], first, n)
 		}
 		if !s.take(':') {
 			s.fail()
 			return
 		}
 		s.space()
+		start, nested := s.i, s.nested
 		s.value(depth + 1)
 		if s.failed {
 			return
+		}
+		if row && !s.shape.array {
+			s.rowValue(place, jsonValue{start, s.i, s.b[start] == '[' && s.nested == nested+1})
 		}
 		n++
 	}
@@ -165,12 +181,24 @@ func (s *jsonScanner) object(depth int, row bool) {
 	}
 }
 
-// rowKey notes a key of the first row, or finds a later row's among them. Rows
-// nearly always have their keys in the same order, so the nth is looked at first.
-func (s *jsonScanner) rowKey(raw []byte, first bool, n int) {
+// rowValue notes the value of a key. Of a key that comes again the last one counts,
+// as for Postgres.
+func (s *jsonScanner) rowValue(place int, v jsonValue) {
+	if place == len(s.shape.values) {
+		s.shape.values = append(s.shape.values, v)
+	} else {
+		s.shape.values[place] = v
+	}
+}
+
+// rowKey notes a key of the first row, or finds a later row's among them, and gives
+// its place. Rows nearly always have their keys in the same order, so the nth is
+// looked at first.
+func (s *jsonScanner) rowKey(raw []byte, first bool, n int) int {
 	key := raw
 	if bytes.IndexByte(raw, '\\') >= 0 {
-		key = s.unquote(raw)
+		s.key = appendUnquoted(s.key[:0], raw)
+		key = s.key
 	}
 	if n >= len(s.shape.keys) || string(key) != s.shape.keys[n] {
 		n = s.place(key)
@@ -181,12 +209,14 @@ func (s *jsonScanner) rowKey(raw []byte, first bool, n int) {
 	case first:
 		s.shape.keys = append(s.shape.keys, string(key))
 		s.met = append(s.met, true)
+		n = len(s.met) - 1
 		if s.places != nil {
-			s.places[string(key)] = len(s.met) - 1
+			s.places[string(key)] = n
 		}
 	default:
 		s.shape.ragged = true
 	}
+	return n
 }
 
 // place is the number of a key of the first row, or -1.
@@ -214,6 +244,7 @@ func (s *jsonScanner) array(depth int, rows bool) {
 		return
 	}
 	s.i++
+	s.nested++
 	for n := 0; !s.take(']'); n++ {
 		if n > 0 && !s.take(',') {
 			s.fail()
@@ -316,9 +347,8 @@ func (s *jsonScanner) hex4(i int) (rune, bool) {
 	return r, true
 }
 
-// unquote decodes a string that str has checked.
-func (s *jsonScanner) unquote(raw []byte) []byte {
-	b := s.key[:0]
+// appendUnquoted decodes the inside of a string that str has checked.
+func appendUnquoted(b, raw []byte) []byte {
 	for i := 0; i < len(raw); i++ {
 		if raw[i] != '\\' {
 			b = append(b, raw[i])
@@ -339,7 +369,6 @@ func (s *jsonScanner) unquote(raw []byte) []byte {
 		}
 		b = utf8.AppendRune(b, r)
 	}
-	s.key = b
 	return b
 }
 

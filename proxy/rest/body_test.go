@@ -18,8 +18,11 @@ func TestScanJSON(t *testing.T) {
 		err  error
 	}{
 		{in: `{}`, want: bodyShape{}},
-		{in: ` {"a":1,"b":[{"c":null}]} `, want: bodyShape{keys: []string{"a", "b"}}},
-		{in: `{"a":1,"a":2}`, want: bodyShape{keys: []string{"a"}}},
+		{
+			in:   ` {"a":1,"b":[{"c":null}],"d":[ "x" ]} `,
+			want: bodyShape{keys: []string{"a", "b", "d"}, values: []jsonValue{{6, 7, false}, {12, 24, false}, {29, 36, true}}},
+		},
+		{in: `{"a":1,"a":2}`, want: bodyShape{keys: []string{"a"}, values: []jsonValue{{11, 12, false}}}},
 		{in: `[]`, want: bodyShape{array: true}},
 		{in: `[{},{}]`, want: bodyShape{array: true}},
 		{in: `[{"a":1,"b":2},{"b":1,"a":2}]`, want: bodyShape{array: true, keys: []string{"a", "b"}}},
@@ -28,7 +31,7 @@ func TestScanJSON(t *testing.T) {
 		{in: `[{"a":1},{"a":1,"c":2}]`, want: bodyShape{array: true, keys: []string{"a"}, ragged: true}},
 		{in: `[{"a":1},5]`, want: bodyShape{array: true, keys: []string{"a"}, ragged: true}},
 		{in: `[{"\u0061\n":1},{"a\n":2}]`, want: bodyShape{array: true, keys: []string{"a\n"}}},
-		{in: `{"\ud83d\ude00":1}`, want: bodyShape{keys: []string{"😀"}}},
+		{in: `{"\ud83d\ude00":1}`, want: bodyShape{keys: []string{"😀"}, values: []jsonValue{{16, 17, false}}}},
 		{in: `5`, want: bodyShape{other: true}},
 		{in: `"x"`, want: bodyShape{other: true}},
 		{in: `null`, want: bodyShape{other: true}},

@@ -122,6 +122,11 @@ func allowed(rel *catalog.Relation) string {
 // tree reads all parameters and hangs them up in a tree of nodes.
 func (p *planner) tree(src source) error {
 	p.root = &node{source: src, alias: src.name}
+	if par := p.param(paramColumns); par != nil { // must be well formed also where it says nothing
+		if _, err := query.ParseColumns("columns", par.value); err != nil {
+			return parseError(err)
+		}
+	}
 	items, err := p.selected()
 	if err != nil {
 		return err

@@ -210,7 +210,7 @@ func (r *request) readShape() (err error) {
 		if errors.Is(err, errJSON) {
 			err = nil
 		}
-		r.shape.keys = nil
+		r.shape.keys, r.shape.values = nil, nil
 		return err
 	}
 	if err == nil && r.shape.ragged {
@@ -263,8 +263,9 @@ func (r *request) shapeKey() []byte {
 	}
 	b = append(b, 0)
 	b = binary.AppendUvarint(b, uint64(len(r.shape.keys))) // else an empty key would read like the end of the keys
-	for _, k := range r.shape.keys {
-		b = append(append(b, k...), 0)
+	for i, k := range r.shape.keys {
+		flat := i < len(r.shape.values) && r.shape.values[i].flat
+		b = append(append(append(b, byte(b2i(flat))), k...), 0)
 	}
 	for i := range r.params {
 		b = append(b, 0)

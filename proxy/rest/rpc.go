@@ -164,7 +164,11 @@ func (p *planner) callFrom(q *query.SQL, f *catalog.Function, names []string) {
 		return a.Name != "" && !slices.Contains(names, a.Name)
 	})
 	fromBody := p.r.method == http.MethodPost && p.r.content != mediaForm && len(params) > 0 && params[0].Name != ""
+	var values []int
 	if fromBody {
+		values = p.argumentValues(params)
+	}
+	if fromBody && values == nil {
 		p.argumentRecord(q, params)
 		q.Add(", lateral ")
 	}
@@ -184,6 +188,8 @@ func (p *planner) callFrom(q *query.SQL, f *catalog.Function, names []string) {
 		switch {
 		case params[i].Name == "":
 			q.Param(bodyParam).Add("::", params[i].Wide)
+		case values != nil:
+			q.Ident(params[i].Name).Add(" := ").Param(values[i]).Add("::", params[i].Wide)
 		case fromBody:
 			q.Ident(params[i].Name).Add(" := _fx_args.").Ident(params[i].Name)
 		default:

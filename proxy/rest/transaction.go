@@ -51,7 +51,11 @@ func (r *request) bind(params []int) [][]byte {
 		case offsetParam:
 			args[i] = strconv.AppendInt(nil, r.rows.offset, 10)
 		default:
-			args[i] = []byte(r.values[p])
+			if p >= keyParam {
+				args[i] = r.keyArg(p)
+			} else {
+				args[i] = []byte(r.values[p])
+			}
 		}
 	}
 	return args

@@ -306,10 +306,12 @@ func (p *planner) insert(q *query.SQL, rel *catalog.Relation) error {
 		identList(q, cols)
 		q.Add(")")
 	}
-	q.Add(" select ")
-	identList(q, cols)
-	q.Add(" from ")
-	p.body(q, cols, false)
+	if !p.values(q, cols) {
+		q.Add(" select ")
+		identList(q, cols)
+		q.Add(" from ")
+		p.body(q, cols, false)
+	}
 	if p.upserts() {
 		q.Add(" where ", countInserted("+ 1", "0"))
 	}

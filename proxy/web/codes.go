@@ -25,6 +25,7 @@ var Codes = []Code{
 	{"not_found", http.StatusNotFound, "no route has this path"},
 	{"request_timeout", http.StatusGatewayTimeout, "the request ran into its deadline; its transaction was rolled back"},
 	{"shutting_down", http.StatusServiceUnavailable, "the process is stopping; try again, another one answers"},
+	{"stream_away", http.StatusServiceUnavailable, "changes of the database are not streamed now, so realtime stands still; /readyz names the reason"},
 	{"too_many_requests", http.StatusTooManyRequests, "a limit on how much is asked for is reached; try again later, or ask for less at once"},
 	{"unauthorized", http.StatusUnauthorized, "the route needs an API key or a token, and none came"},
 	{"unprocessable", http.StatusUnprocessableEntity, "the body is well formed, but not what the route takes"},

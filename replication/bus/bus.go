@@ -14,6 +14,7 @@ import (
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/wait"
 )
 
 // Deps is what a Bus is made of.
@@ -35,6 +36,8 @@ type Deps struct {
 	// anything.
 	Handlers map[string]func(tx *changes.Transaction, data []byte)
 	Missed   func(*changes.Gap)
+	// Copies are current, of all that was committed before, when a mark is confirmed.
+	Copies []AnyCopy
 }
 
 // Bus applies what the stream says of the product itself.
@@ -67,15 +70,17 @@ func New(deps Deps) *Bus {
 	b := &Bus{
 		Deps: deps,
 		id:   newID(),
-		sub: deps.Source.Subscribe(changes.Options{Want: changes.Want{
-			Prefixes: []string{prefix}, Tables: []changes.Table{keysTable},
-		}}),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fluxbase_bus_messages_total",
 			Help: "Messages of the database to all processes that were obeyed, by kind.",
 		}, []string{"kind"}),
 		wake: make(chan struct{}, 1),
 	}
+	want := changes.Want{Prefixes: []string{prefix}, Tables: []changes.Table{keysTable}}
+	for _, c := range deps.Copies {
+		want.Tables = append(want.Tables, c.follow(b)...)
+	}
+	b.sub = deps.Source.Subscribe(changes.Options{Want: want})
 	deps.Reg.MustRegister(b.messages, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fluxbase_bus_trusted",
 		Help: "1 while this process holds its lease and its stream is current, so that it may trust what it remembers.",
@@ -111,6 +116,9 @@ func (b *Bus) Run(ctx context.Context) {
 // startOver reads anew what was built from the stream.
 func (b *Bus) startOver(ctx context.Context, gap *changes.Gap) {
 	b.insist(ctx, "read the message keys", b.loadKeys)
+	for _, c := range b.Copies {
+		c.load(ctx)
+	}
 	b.SchemaChanged()
 	if b.Missed != nil {
 		b.Missed(gap)
@@ -123,6 +131,12 @@ func (b *Bus) apply(ctx context.Context, tx *changes.Transaction) {
 	if touches(tx, keysTable) {
 		b.fence(ctx, tx.XID)
 		b.insist(ctx, "read the message keys", b.loadKeys)
+	}
+	for _, c := range b.Copies {
+		if c.touched(tx) {
+			b.fence(ctx, tx.XID)
+			c.load(ctx)
+		}
 	}
 	schema, mark := false, false
 	for i := range tx.Events {
@@ -230,7 +244,7 @@ func (b *Bus) fence(ctx context.Context, xid uint32) {
 			if visible, err := Sees(snapshot, xid); err != nil || visible {
 				return err
 			}
-			if !sleep(ctx, pause) {
+			if !wait.For(ctx, pause) {
 				return ctx.Err()
 			}
 		}
@@ -246,7 +260,7 @@ func (b *Bus) insist(ctx context.Context, what string, do func(context.Context) 
 			return
 		}
 		b.Log.Warn("the bus waits for the database", "step", what, "error", err, "again_in", pause)
-		if !sleep(ctx, pause) {
+		if !wait.For(ctx, pause) {
 			return
 		}
 	}
@@ -265,16 +279,4 @@ func (b *Bus) ask(ctx context.Context, sql string, args ...[]byte) (string, erro
 		return "", errors.New("the database gave no row")
 	}
 	return string(res.Values[0]), nil
-}
-
-// sleep tells whether ctx still holds afterwards.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -31,7 +31,9 @@ func newID() string {
 }
 
 // Trusted tells whether everything that was committed a Lease ago is known here, so
-// that decisions made with what was remembered since are right.
+// that decisions may be made with what is remembered. While it says no, the database
+// must be asked: by Copy.Get, or by a statement in pg.Tx.Before, which costs no round
+// trip of its own. Ask Trusted before each look at what is remembered.
 func (b *Bus) Trusted() bool {
 	b.mu.Lock()
 	renewed := b.renewed

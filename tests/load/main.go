@@ -1,11 +1,12 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
-// prints the ratio of the two; then what streaming changes costs those who write.
-// Both use loopback, alternate within one run, and
-// end by themselves.
+// prints the ratio of the two; then what streaming changes costs those who write, and
+// what realtime costs. All use loopback and end by themselves; two sides alternate
+// within one run.
 //
 //	go run ./tests/load              all cases
 //	go run ./tests/load -seconds 20 -rounds 5 row list
+//	go run ./tests/load idle fanout changes
 package main
 
 import (
@@ -51,15 +52,15 @@ var cases = []loadCase{
 	{"embed", "begin read only;", `select coalesce(json_agg(t), '[]')::text from (select i.*,` +
 		` (select row_to_json(c) from api.categories as c where c.id = i.category_id) as categories,` +
 		` (select json_agg(r) from api.reviews as r where r.item_id = i.id) as reviews from api.items as i where i.id = :n) as t;`},
-	{"insert", "begin;", `insert into api.written (name, price, tags, meta) select name, price, tags, meta from json_to_record(` +
-		`('{"name":"item ' || :n || '","price":' || :n || '.5,"tags":["red","bulk"],"meta":{"weight":' || :n || '}}')::json) as r(name text, price numeric, tags text[], meta jsonb);`},
+	{"insert", "begin;", `insert into api.written (name, price, tags, meta)` +
+		` select 'item ' || r, r + 0.5, array['red', 'bulk'], jsonb_build_object('weight', r) from (select :n::integer as r) as t;`},
 	{"bulk", "begin;", `insert into api.written (name, price, tags, meta) select r.name, r.price, r.tags, r.meta from api.body as b,` +
 		` json_to_recordset(b.rows) as r(name text, price numeric, tags text[], meta jsonb);`},
 	{"rpc", "begin read only;", `select to_json(api.price_of(:n));`},
 }
 
-// sample is one measurement.
-type sample struct{ rps, p50, p99 float64 }
+// sample is one measurement. CPU time is in microseconds for each request.
+type sample struct{ rps, p50, p99, server, database float64 }
 
 func main() {
 	seconds := flag.Int("seconds", 8, "length of one measurement")
@@ -77,10 +78,11 @@ func main() {
 
 func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) error {
 	for _, name := range names {
-		if !slices.ContainsFunc(cases, func(c loadCase) bool { return c.name == name }) && name != streamCase {
-			return fmt.Errorf("there is no case %q: name some of %s", name, caseNames())
+		if !slices.Contains(caseNames(), name) {
+			return fmt.Errorf("there is no case %q: name some of %s", name, strings.Join(caseNames(), ", "))
 		}
 	}
+	wanted := func(name string) bool { return len(names) == 0 || slices.Contains(names, name) }
 	dir, err := os.MkdirTemp("", "fluxbase-load-")
 	if err != nil {
 		return err
@@ -93,42 +95,58 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 	defer b.stop()
 
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "case\tserver req/s\tp50 ms\tp99 ms\tpgbench tx/s\tratio\tp99/p50\tRSS MiB\t")
+	if slices.ContainsFunc(cases, func(c loadCase) bool { return wanted(c.name) }) {
+		fmt.Fprintln(out, "case\tserver req/s\tp50 ms\tp99 ms\tpgbench tx/s\tratio\tp99/p50\tserver us\tits db us\tpgbench's db us\tRSS MiB\t")
+	}
 	for _, c := range cases {
-		if len(names) > 0 && !slices.Contains(names, c.name) {
+		if !wanted(c.name) {
 			continue
 		}
 		var http, db []sample
 		for round := range rounds {
 			fmt.Fprintf(os.Stderr, "%s: round %d of %d\n", c.name, round+1, rounds)
-			h, err := b.wrk(ctx, c, seconds, conns)
+			h, err := b.spend(seconds, func() (sample, error) { return b.wrk(ctx, c, seconds, conns) })
 			if err != nil {
 				return err
 			}
 			if err := b.exec(ctx, database, "truncate api.written"); err != nil {
 				return err
 			}
-			d, err := b.pgbench(ctx, c, seconds, pool)
+			d, err := b.spend(seconds, func() (sample, error) { return b.pgbench(ctx, c, seconds, pool) })
 			if err != nil {
 				return err
 			}
 			http, db = append(http, h), append(db, d)
 		}
 		h, d := median(http), median(db)
-		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.2f\t%.1f\t%d\t\n", c.name, h.rps, h.p50, h.p99, d.rps, h.rps/d.rps, h.p99/h.p50, b.rss())
+		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.2f\t%.1f\t%.0f\t%.0f\t%.0f\t%d\t\n",
+			c.name, h.rps, h.p50, h.p99, d.rps, h.rps/d.rps, h.p99/h.p50, h.server, h.database, d.database, rss(b.server.Process.Pid)>>10)
 	}
-	if err := out.Flush(); err != nil || len(names) > 0 && !slices.Contains(names, streamCase) {
+	if err := out.Flush(); err != nil {
 		return err
 	}
-	return b.stream(ctx, seconds, rounds, pool)
+	if !slices.ContainsFunc(streaming, wanted) {
+		return nil
+	}
+	if err := b.prepareStream(ctx); err != nil {
+		return err
+	}
+	if wanted(streamCase) {
+		if err := b.stream(ctx, seconds, rounds, pool); err != nil {
+			return err
+		}
+	}
+	return b.realtime(ctx, seconds, rounds, wanted)
 }
 
-func caseNames() string {
-	names := make([]string, len(cases))
-	for i, c := range cases {
-		names[i] = c.name
+// streaming are the cases beside those of REST.
+var streaming = []string{streamCase, idleCase, fanOutCase, changesCase}
+
+func caseNames() (names []string) {
+	for _, c := range cases {
+		names = append(names, c.name)
 	}
-	return strings.Join(append(names, streamCase), ", ")
+	return append(names, streaming...)
 }
 
 func median(s []sample) sample {
@@ -144,6 +162,27 @@ type bench struct {
 	server   *exec.Cmd
 	base     string
 	token    string
+}
+
+// spend adds the CPU time that a measurement took.
+func (b *bench) spend(seconds int, measure func() (sample, error)) (sample, error) {
+	server, database := ticks([]int{b.server.Process.Pid}), b.databaseTicks()
+	s, err := measure()
+	each := 1e4 / (s.rps * float64(seconds))
+	s.server = float64(ticks([]int{b.server.Process.Pid})-server) * each
+	s.database = float64(b.databaseTicks()-database) * each
+	return s, err
+}
+
+// databaseTicks is the CPU time of all of Postgres.
+func (b *bench) databaseTicks() int {
+	pids := []int{b.db.PID()}
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pids[0]))
+	for _, f := range strings.Fields(string(children)) {
+		pid, _ := strconv.Atoi(f)
+		pids = append(pids, pid)
+	}
+	return ticks(pids)
 }
 
 func (b *bench) wrk(ctx context.Context, c loadCase, seconds, conns int) (sample, error) {
@@ -186,16 +225,16 @@ func (b *bench) pgbench(ctx context.Context, c loadCase, seconds, clients int) (
 	return s, nil
 }
 
-// rss is the server's resident memory in MiB.
-func (b *bench) rss() int {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.server.Process.Pid))
+// rss is the resident memory of a process in KiB.
+func rss(pid int) int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
 	_, rest, _ := strings.Cut(string(status), "VmRSS:")
 	var kib int
 	_, _ = fmt.Sscan(rest, &kib)
-	return kib >> 10
+	return kib
 }
 
 func (b *bench) stop() {

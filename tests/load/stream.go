@@ -27,9 +27,6 @@ const most = 2
 // stream measures writers of single rows while 0, 1, … processes stream them: their
 // throughput, and what a row costs a walsender and a process.
 func (b *bench) stream(ctx context.Context, seconds, rounds, clients int) error {
-	if err := b.prepareStream(ctx); err != nil {
-		return err
-	}
 	insert := filepath.Join(b.dir, "stream.sql")
 	text := "insert into public.events (kind, body) values ('load', 'a row of about one hundred bytes, as applications write them all day long');\n"
 	if err := os.WriteFile(insert, []byte(text), 0o600); err != nil {
@@ -174,7 +171,8 @@ func within(ctx context.Context, what string, done func() (bool, error)) error {
 	}
 }
 
-// ticks is the CPU time of processes so far, in hundredths of a second (proc(5)).
+// ticks is the CPU time of processes and their ended children so far, in hundredths
+// of a second (proc(5)).
 func ticks(pids []int) (sum int) {
 	for _, pid := range pids {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -182,7 +180,7 @@ func ticks(pids []int) (sum int) {
 			continue // it has ended, and the load with it
 		}
 		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		for _, f := range fields[11:13] { // utime and stime
+		for _, f := range fields[11:15] { // utime, stime, cutime, cstime
 			n, _ := strconv.Atoi(f)
 			sum += n
 		}
