@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,9 @@ type channel struct {
 	changes, broadcasts flow
 	// since is after what the client has heard of its tables already; zero is now.
 	since place
+	// from is where the stream was when it was joined; what came before is not missed.
+	from place
+	seat *seat // nil if it hears nothing of tables
 	// replay is which earlier broadcasts it asks for; nil is none.
 	replay *replayOption
 
@@ -154,6 +158,9 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 			return nil, errors.New("RealtimeDisabledForConfiguration: since is not a position that a message gave")
 		}
 	}
+	if len(ch.bindings) > 0 {
+		c.remember(ch, p.Config.Changes)
+	}
 	if ch.since != (place{}) {
 		ch.changes.state = lost
 	}
@@ -161,6 +168,20 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 		ch.broadcasts.state = lost
 	}
 	return ch, nil
+}
+
+// remember has a channel go on where the same client stood, which may be after what it
+// says itself: a client of Supabase joins again with the words of its first join.
+func (c *client) remember(ch *channel, raw []json.RawMessage) {
+	ch.from = c.hub.told.read()
+	ref, _ := strconv.Atoi(strings.Trim(string(ch.joinRef), `"`)) // without one it is not recognized
+	ch.seat = &seat{habit: habitOf(ch, raw), ch: ch, ref: ref}
+	if at := c.hub.memory.sit(ch.seat, time.Now()); at.LSN != 0 && (ch.since == (place{}) || at.isAhead(ch.since)) {
+		ch.since = at
+	}
+	if ch.since != (place{}) {
+		ch.from = ch.since
+	}
 }
 
 // isToken tells whether a client means a JWT. The newer API keys say nothing about
@@ -266,6 +287,9 @@ func (c *client) drop(ch *channel) bool {
 		ch.expiry.Stop()
 	}
 	c.mu.Unlock()
+	if ch.seat != nil {
+		c.hub.memory.rise(ch.seat, false, time.Now())
+	}
 	c.hub.remove(ch)
 	return true
 }

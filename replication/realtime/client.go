@@ -22,12 +22,15 @@ type client struct {
 	v    version
 	// key is who opened the connection; channels without a token of their own are its.
 	key identity
-	out queue
+	// agent is what its program calls itself.
+	agent string
+	out   queue
 	// ending is set once the close frame has been written.
 	ending atomic.Bool
 
 	// Of the goroutine that reads.
 	messages, joins bucket
+	left            bool // the client has said that it goes
 
 	// ctx ends with the connection.
 	ctx context.Context
@@ -37,6 +40,10 @@ type client struct {
 	// replays are under way; none begins once over is set.
 	replays sync.WaitGroup
 	over    bool
+	// asked is when it was asked to confirm what it has read, zero if it has answered;
+	// acked is up to where it did.
+	asked time.Time
+	acked place
 }
 
 const (
@@ -68,6 +75,11 @@ func (c *client) run() {
 		c.write()
 	})
 	c.read(ctx)
+	for _, ch := range c.all() {
+		if ch.seat != nil {
+			c.hub.memory.rise(ch.seat, !c.left, time.Now())
+		}
+	}
 	c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
 	writing.Wait()
 	c.mu.Lock()
@@ -187,8 +199,13 @@ func (c *client) read(ctx context.Context) {
 		c.out.put(frameControl(opPong, data))
 		return alive()
 	})
-	c.conn.SetPongHandler(func(string) error { return alive() })
-	c.conn.SetCloseHandler(func(int, string) error {
+	c.conn.SetPongHandler(func(data string) error {
+		c.answer(data)
+		return alive()
+	})
+	c.conn.SetCloseHandler(func(code int, reason string) error {
+		// The clients of Supabase close a connection that seems dead to them as if they left.
+		c.left = (code == websocket.CloseNormalClosure || code == websocket.CloseGoingAway) && reason != "heartbeat timeout"
 		c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
 		return nil
 	})

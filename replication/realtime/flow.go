@@ -99,3 +99,10 @@ func (f *flow) stands(at place) bool {
 	defer f.mu.Unlock()
 	return f.state == live && !f.after.isAhead(at) && !f.last.isAhead(at)
 }
+
+// isBeyond tells whether the client was told of something after a place.
+func (f *flow) isBeyond(at place) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last != (place{}) && f.last.isAfter(at)
+}

@@ -90,8 +90,20 @@ func (h *Hub) follow(ctx context.Context) {
 		default:
 			// Of what was received before nothing was left to wait for.
 			h.told.reach(place{sofar, whole})
-			h.marks.add(sofar)
+			if h.marks.add(sofar) {
+				h.ask(place{sofar, whole})
+			}
 		}
+	}
+}
+
+// ask has all clients confirm what they were told.
+func (h *Hub) ask(at place) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	for c := range h.clients {
+		c.ask(at, now)
 	}
 }
 

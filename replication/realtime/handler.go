@@ -78,6 +78,7 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 		return errUpgrade
 	}
 	c := newClient(h, versionOf(query.Get("vsn")), who)
+	c.agent = r.UserAgent()
 	if err := h.reserve(); err != nil {
 		return err
 	}

@@ -48,6 +48,7 @@ type Hub struct {
 	// they have been told; sent is the former of broadcasts.
 	reached, told, sent cursor
 	marks               marks
+	memory              memory
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -80,6 +81,7 @@ func New(cfg Config, deps Deps) *Hub {
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
+	h.memory.by = map[habit][]*seat{}
 	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)

@@ -114,15 +114,16 @@ const (
 	clockSkew = 10 * time.Second
 )
 
-// add says that what comes now is after p.
-func (m *marks) add(p changes.Position) {
+// add says that what comes now is after p; false if it was said a moment ago.
+func (m *marks) add(p changes.Position) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	if n := len(m.list); n > 0 && now.Sub(m.list[n-1].time) < markEvery {
-		return
+		return false
 	}
 	m.list = append(m.list[max(0, len(m.list)+1-maxMarks):], mark{now, p})
+	return true
 }
 
 // reset says that what is known begins after p.
