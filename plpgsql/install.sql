@@ -65,6 +65,7 @@ $$;
 {{ template "realtime/broadcast_changes.sql" . }}
 {{ template "realtime/emit_broadcasts.sql" . }}
 {{ template "realtime/see.sql" . }}
+{{ template "realtime/read_snapshot.sql" . }}
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
 

@@ -33,6 +33,10 @@ type heard struct {
 			Record      json.RawMessage
 			Old         json.RawMessage `json:"old_record"`
 		}
+		// Of a snapshot.
+		Table string
+		Rows  []json.RawMessage
+		Last  bool
 		// Of a broadcast, which names its own event.
 		Event   string
 		Meta    struct{ ID string }

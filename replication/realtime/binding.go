@@ -20,6 +20,8 @@ type binding struct {
 	bindingSpec
 	ch         *channel
 	conditions []condition
+	// snapshot is what it has been told of at once; nil if it asks for none.
+	snapshot *snapshot
 }
 
 // bindingSpec is as the client writes it, and gets it back with an id: the client
@@ -103,6 +105,15 @@ func (b *binding) hears(event string) bool {
 	return event == "" || b.Event == anyName || b.Event == event
 }
 
+// knows tells whether what a transaction has done is told already: by the snapshot, or
+// because it was before the join.
+func (b *binding) knows(tx *changes.Transaction) bool {
+	if b.snapshot != nil {
+		return b.snapshot.shows(tx)
+	}
+	return !after(tx).isAfter(b.ch.from)
+}
+
 // bindingsOf is bindings.of for one channel.
 func (ch *channel) bindingsOf(t changes.Table, event string) (list []*binding) {
 	if t.Schema == internalSchema {
@@ -154,7 +165,8 @@ func (h *Hub) bind(ctx context.Context, ch *channel, raw []json.RawMessage) erro
 	}
 	for _, r := range raw {
 		b := &binding{ch: ch}
-		if json.Unmarshal(r, &b.bindingSpec) != nil {
+		var asks struct{ Snapshot bool }
+		if json.Unmarshal(r, &b.bindingSpec) != nil || json.Unmarshal(r, &asks) != nil {
 			return errors.New("RealtimeDisabledForConfiguration: postgres_changes are not well formed")
 		}
 		switch b.Event {
@@ -167,6 +179,12 @@ func (h *Hub) bind(ctx context.Context, ch *channel, raw []json.RawMessage) erro
 			if b.conditions, err = parseFilter(*b.Filter); err != nil {
 				return fmt.Errorf("RealtimeDisabledForConfiguration: %w", err)
 			}
+		}
+		if asks.Snapshot {
+			if b.key().Name == "" {
+				return errors.New("RealtimeDisabledForConfiguration: a snapshot needs a table")
+			}
+			b.snapshot, ch.snapshots = new(snapshot), true
 		}
 		b.ID = h.bindings.last.Add(1)
 		ch.bindings = append(ch.bindings, b)
@@ -181,14 +199,7 @@ func (h *Hub) checkBindings(ctx context.Context, ch *channel, who *identity) err
 		if k := b.key(); k.Name != "" {
 			table = []byte(k.Name)
 		}
-		conditions := make([]jsonCondition, len(b.conditions))
-		for i, c := range b.conditions {
-			conditions[i] = jsonCondition{Column: c.column, Op: c.op}
-			for n, v := range c.values {
-				conditions[i].Values = append(conditions[i].Values, [2]any{n, v})
-			}
-		}
-		data, err := json.Marshal(conditions)
+		data, err := json.Marshal(b.jsonConditions())
 		if err != nil {
 			return err
 		}
@@ -221,6 +232,17 @@ func (h *Hub) checkBindings(ctx context.Context, ch *channel, who *identity) err
 		}
 	}
 	return nil
+}
+
+func (b *binding) jsonConditions() []jsonCondition {
+	conditions := make([]jsonCondition, len(b.conditions))
+	for i, c := range b.conditions {
+		conditions[i] = jsonCondition{Column: c.column, Op: c.op}
+		for n, v := range c.values {
+			conditions[i].Values = append(conditions[i].Values, [2]any{n, v})
+		}
+	}
+	return conditions
 }
 
 // jsonCondition is a condition as realtime.match takes it; each value has a number.

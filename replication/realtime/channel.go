@@ -41,6 +41,10 @@ type channel struct {
 	// from is where the stream was when it was joined; what came before is not missed.
 	from place
 	seat *seat // nil if it hears nothing of tables
+	// snapshots says that bindings ask for one. What comes up to quiet is told without a
+	// position: the snapshots may hold some of what stands after it.
+	snapshots bool
+	quiet     changes.LSN
 	// replay is which earlier broadcasts it asks for; nil is none.
 	replay *replayOption
 
@@ -158,8 +162,17 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 			return nil, errors.New("RealtimeDisabledForConfiguration: since is not a position that a message gave")
 		}
 	}
-	if len(ch.bindings) > 0 {
+	switch {
+	case ch.snapshots && ch.since != (place{}):
+		return nil, errors.New("RealtimeDisabledForConfiguration: since and snapshot exclude each other")
+	case ch.snapshots:
+		ch.from = c.hub.told.read()
+		err = c.hub.takeSnapshots(ctx, ch)
+	case len(ch.bindings) > 0:
 		c.remember(ch, p.Config.Changes)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if ch.since != (place{}) {
 		ch.changes.state = lost
@@ -266,7 +279,11 @@ func (ch *channel) resync(text string, table changes.Table, at place) []byte {
 	if table != anyTable {
 		name += "." + table.Name
 	}
-	return ch.system(extensionChanges, statusError, text, map[string]string{"resync": name, "position": at.String()})
+	more := map[string]string{"resync": name}
+	if at.LSN > ch.quiet {
+		more["position"] = at.String()
+	}
+	return ch.system(extensionChanges, statusError, text, more)
 }
 
 // resyncBroadcasts is the frame that says that broadcasts may be missing.

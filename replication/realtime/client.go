@@ -303,7 +303,7 @@ func (c *client) obey(ctx context.Context, m *message) error {
 func (c *client) standing() []byte {
 	at := c.hub.told.read() // before the channels are asked
 	for _, ch := range c.all() {
-		if !ch.changes.stands(at) {
+		if !ch.changes.stands(at) || at.LSN <= ch.quiet {
 			return emptyObject
 		}
 	}

@@ -11,6 +11,7 @@ type Config struct {
 	MaxMessageBytes   int64         `envconfig:"FLUXBASE_REALTIME_MAX_MESSAGE_BYTES" default:"3145728" desc:"Size of a message that a client may send; a connection with a larger one is closed with 1009."`
 	QueueMessages     int           `envconfig:"FLUXBASE_REALTIME_QUEUE_MESSAGES" default:"256" desc:"Messages that may wait for a client that reads too slowly; with the next one it is closed with 1008."`
 	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it, beside what is being written. A single message may be larger."`
+	MaxSnapshotRows   int           `envconfig:"FLUXBASE_REALTIME_MAX_SNAPSHOT_ROWS" default:"10000" desc:"Rows that a join with a snapshot may be told of; one with more is refused."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
 	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
 }
@@ -26,6 +27,7 @@ func (c *Config) Check() error {
 		{&c.JoinsPerSecond, 100},
 		{&c.MessagesPerSecond, 100},
 		{&c.QueueMessages, 256},
+		{&c.MaxSnapshotRows, 10_000},
 		{&c.QueueBytes, 256 << 10},
 	} {
 		if *n.value <= 0 {

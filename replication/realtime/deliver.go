@@ -48,8 +48,11 @@ func (b *batch) deliver(c *change, at place) (unsure []*channel) {
 		}
 		payload := make([]byte, 0, len(data[as])+len(ids[ch])+len(position)+40)
 		payload = append(append(payload, `{"ids":[`...), ids[ch]...)
-		payload = append(append(payload, `],"position":"`...), position...)
-		payload = append(append(payload, `","data":`...), data[as]...)
+		payload = append(payload, ']')
+		if at.LSN > ch.quiet {
+			payload = append(append(append(payload, `,"position":"`...), position...), '"')
+		}
+		payload = append(append(payload, `,"data":`...), data[as]...)
 		b.put(ch, ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), at)
 	}
 	return unsure

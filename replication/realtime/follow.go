@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -136,7 +137,10 @@ func newBatch(put func(*channel, []byte, place)) *batch {
 var eventNames = map[changes.Op]string{changes.Insert: "INSERT", changes.Update: "UPDATE", changes.Delete: "DELETE"}
 
 // collect adds what of a transaction, from its event first on, any binding of listens to.
-func (b *batch) collect(tx *changes.Transaction, first int, of func(t changes.Table, event string) []*binding) {
+func (b *batch) collect(tx *changes.Transaction, first int, listening func(t changes.Table, event string) []*binding) {
+	of := func(t changes.Table, event string) []*binding {
+		return slices.DeleteFunc(listening(t, event), func(w *binding) bool { return w.knows(tx) })
+	}
 	for i := range tx.Touched {
 		if r := tx.Touched[i].Relation; r != nil {
 			if wanted := of(r.Table, ""); len(wanted) > 0 {

@@ -80,7 +80,11 @@ func (c *client) catchUp(ch *channel) {
 		c.replay(func(ctx context.Context) { c.replayBroadcasts(ctx, ch, since, r) })
 	}
 	if ch.since != (place{}) {
-		c.replay(func(ctx context.Context) { c.replayChanges(ctx, ch, ch.since) })
+		c.replay(func(ctx context.Context) {
+			if c.sendSnapshots(ctx, ch) {
+				c.replayChanges(ctx, ch, ch.since)
+			}
+		})
 	}
 }
 

@@ -1,0 +1,95 @@
+select plan(11);
+
+create table public.notes (
+  id integer primary key,
+  owner_id uuid,
+  body text,
+  secret text,
+  size integer generated always as (length(body)) stored
+);
+alter table public.notes enable row level security;
+revoke all on public.notes from anon, authenticated;
+grant select (id, owner_id, body, size) on public.notes to authenticated;
+create policy own on public.notes for select to authenticated using (owner_id = auth.uid());
+insert into public.notes (id, owner_id, body, secret)
+select i, '00000000-0000-4000-8000-00000000ada0', 'it''s ' || i, 'x' from generate_series(1, 3) as i
+union all values (4, '00000000-0000-4000-8000-00000000b0b0'::uuid, 'b', 'y');
+
+-- What ada, or another role, may see.
+create function pg_temp.read(
+  conditions jsonb default '[]',
+  role text default 'authenticated',
+  max_rows integer default 10,
+  max_bytes integer default 10000,
+  name text default 'notes'
+) returns jsonb
+language plpgsql as $$
+declare
+  v_answer record;
+begin
+  select s.* into v_answer
+  from realtime.read_snapshot(
+    'public', name, role, '{"sub": "00000000-0000-4000-8000-00000000ada0"}',
+    conditions, max_rows, max_bytes
+  ) as s;
+  perform set_config('role', 'none', true);
+  return to_jsonb(v_answer);
+end;
+$$;
+
+create function pg_temp.ids(answer jsonb) returns text
+language sql as $$
+  select string_agg(r.value ->> 'id', ',' order by r.value -> 'id')
+  from jsonb_array_elements(answer -> 'rows') as r
+$$;
+
+select is(
+  pg_temp.read('[{"column": "id", "op": "eq", "values": [[0, "1"]]}]')
+    - '{snapshot,taken_at}'::text[],
+  '{"columns": [
+      {"name": "id", "type": "int4"}, {"name": "owner_id", "type": "uuid"},
+      {"name": "body", "type": "text"}
+    ],
+    "rows": [{"id": 1, "owner_id": "00000000-0000-4000-8000-00000000ada0", "body": "it''s 1"}]}',
+  'a row in the form of a change'
+);
+select is(
+  pg_temp.read() ->> 'snapshot', pg_current_snapshot()::text, 'with its snapshot'
+);
+select ok(
+  (pg_temp.read() ->> 'taken_at')::pg_lsn
+    between pg_current_wal_lsn() and pg_current_wal_insert_lsn(),
+  'and the place in the log'
+);
+select is(pg_temp.ids(pg_temp.read()), '1,2,3', 'a policy decides');
+select is(
+  pg_temp.ids(pg_temp.read('[
+    {"column": "body", "op": "eq", "values": [[0, "it''s 1"], [1, "it''s 2"], [2, "b"]]},
+    {"column": "id", "op": "gt", "values": [[0, "1"]]}
+  ]')),
+  '2', 'conditions are met all, each with any of its values'
+);
+select is(pg_temp.ids(pg_temp.read(role => 'service_role')), '1,2,3,4', 'service_role reads all');
+select is(
+  pg_temp.read(role => 'anon') -> 'rows', '[]', 'who may read no column sees nothing'
+);
+select is(pg_temp.ids(pg_temp.read(max_rows => 3)), '1,2,3', 'as many rows as there may be');
+select is(
+  array[
+    pg_temp.read(max_rows => 2) -> 'rows', pg_temp.read(max_bytes => 100) -> 'rows'
+  ],
+  array['null', 'null']::jsonb[],
+  'no rows where there are too many, or too much'
+);
+select throws_ok(
+  $$ select pg_temp.read('[{"column": "gone", "op": "eq", "values": [[0, "1"]]}]') $$,
+  '22004', null, 'a column that is gone is no condition less'
+);
+
+set local role authenticated;
+select throws_ok(
+  $$ select realtime.read_snapshot('public', 'notes', 'service_role', '{}', '[]', 1, 1) $$,
+  '42501', null, 'a user may not call it'
+);
+
+select * from finish();
