@@ -52,6 +52,7 @@ func TestRealtimeChangesOfTables(t *testing.T) {
 	few := "FLUXBASE_REALTIME_MAX_TRANSACTION_CHANGES=55"
 	one, two := startRealtime(t, db, "one", few), startRealtime(t, db, "two", few)
 	runNode(t, one, "changes.test.mjs", "FLUXBASE_TEST_URL_2="+two.URL)
+	runNode(t, one, "filters.test.mjs", "FLUXBASE_TEST_URL_2="+two.URL)
 	noServerErrors(t, one)
 	noServerErrors(t, two)
 }

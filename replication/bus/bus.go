@@ -31,11 +31,12 @@ type Deps struct {
 	// SchemaChanged is called when tables, functions or settings of roles may have
 	// changed, once new snapshots show it. It must not wait for anything.
 	SchemaChanged func()
+	// Missed is called when messages may have been missed, so that what was built from
+	// them has to be read anew. It must not wait for anything.
+	Missed func(*changes.Gap)
 	// Handlers are called with the data of messages of further kinds, in the order of
-	// their commits, and Missed where some may be missing. They must not wait for
-	// anything.
+	// their commits. They must not wait for anything.
 	Handlers map[string]func(tx *changes.Transaction, data []byte)
-	Missed   func(*changes.Gap)
 	// Copies are current, of all that was committed before, when a mark is confirmed.
 	Copies []AnyCopy
 }
@@ -120,9 +121,7 @@ func (b *Bus) startOver(ctx context.Context, gap *changes.Gap) {
 		c.load(ctx)
 	}
 	b.SchemaChanged()
-	if b.Missed != nil {
-		b.Missed(gap)
-	}
+	b.Missed(gap)
 	b.confirm(gap.From)
 }
 

@@ -30,8 +30,13 @@ type channel struct {
 
 	// who changes with a new token.
 	who atomic.Pointer[identity]
+	// party is that identity among those who listen to tables; nil while it doesn't.
+	party atomic.Pointer[party]
 	// access is for the client's reading goroutine.
 	access access
+	// tracker is its own presence; hears says that it asked for that of others.
+	tracker *tracker
+	hears   bool
 	// bindings are what it hears of tables; fixed.
 	bindings []*binding
 	// changes and broadcasts come from two readers of the stream.
@@ -40,7 +45,7 @@ type channel struct {
 	since place
 	// from is where the stream was when it was joined; what came before is not missed.
 	from place
-	seat *seat // nil if it hears nothing of tables
+	stay *stay // nil if it hears nothing of tables
 	// snapshots says that bindings ask for one. What comes up to quiet is told without a
 	// position: the snapshots may hold some of what stands after it.
 	snapshots bool
@@ -58,6 +63,10 @@ type joinPayload struct {
 		Broadcast struct {
 			Ack, Self bool
 			Replay    json.RawMessage
+		}
+		Presence *struct {
+			Key     string
+			Enabled *bool // clients from before it was there always listen
 		}
 		// Changes are told apart by whether there are any.
 		Changes []json.RawMessage      `json:"postgres_changes"`
@@ -94,6 +103,7 @@ func (c *client) join(ctx context.Context, m *message) {
 		c.expire(ch)
 		c.reply(m, statusOK, ch.bound())
 	})
+	c.attend(ch)
 	if len(ch.bindings) > 0 {
 		c.system(ch, extensionChanges, statusOK, "Subscribed to PostgreSQL")
 	}
@@ -133,6 +143,14 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 		room: room{topic, p.Config.Private}, client: c, id: newID(), wire: m.topic, joinRef: m.joinRef,
 		ack: p.Config.Broadcast.Ack, self: p.Config.Broadcast.Self,
 	}
+	key := newID()
+	if p := p.Config.Presence; p != nil {
+		if !isName(p.Key) {
+			return nil, errors.New("InvalidJoinConfiguration: The presence key is longer than 255 bytes or has a zero character")
+		}
+		key, ch.hears = cmp.Or(p.Key, key), p.Enabled == nil || *p.Enabled
+	}
+	ch.tracker = &tracker{ch: ch, key: key, writes: newBucket(c.hub.cfg.TracksPerSecond, time.Now())}
 	who := c.key
 	if text := cmp.Or(p.Token, p.UserToken); isToken(text) {
 		var err error
@@ -188,8 +206,8 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 func (c *client) remember(ch *channel, raw []json.RawMessage) {
 	ch.from = c.hub.told.read()
 	ref, _ := strconv.Atoi(strings.Trim(string(ch.joinRef), `"`)) // without one it is not recognized
-	ch.seat = &seat{habit: habitOf(ch, raw), ch: ch, ref: ref}
-	if at := c.hub.memory.sit(ch.seat, time.Now()); at.LSN != 0 && (ch.since == (place{}) || at.isAhead(ch.since)) {
+	ch.stay = &stay{habit: habitOf(ch, raw), ch: ch, ref: ref}
+	if at := c.hub.memory.sit(ch.stay, time.Now()); at.LSN != 0 && (ch.since == (place{}) || at.isAhead(ch.since)) {
 		ch.since = at
 	}
 	if ch.since != (place{}) {
@@ -215,7 +233,7 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	access, err := access{}, c.hub.checkBindings(ctx, ch, &who)
-	ch.who.Store(&who)
+	c.hub.rename(ch, &who)
 	if err == nil {
 		access, err = c.hub.access(ctx, ch)
 	}
@@ -228,10 +246,23 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 		return
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	ch.access = access
 	if c.channels[ch.wire] == ch {
 		c.expire(ch)
+	}
+	c.mu.Unlock()
+	c.attend(ch)
+	if !access.writePresence {
+		c.hub.tracks.set(ch.tracker, nil, nil)
+	}
+}
+
+// attend has a channel hear who is present if it wants to and may.
+func (c *client) attend(ch *channel) {
+	if ch.hears && ch.access.readPresence {
+		c.hub.attendances.listen(ch)
+	} else {
+		c.hub.attendances.leave(ch)
 	}
 }
 
@@ -304,10 +335,12 @@ func (c *client) drop(ch *channel) bool {
 		ch.expiry.Stop()
 	}
 	c.mu.Unlock()
-	if ch.seat != nil {
-		c.hub.memory.rise(ch.seat, false, time.Now())
+	if ch.stay != nil {
+		c.hub.memory.rise(ch.stay, false, time.Now())
 	}
 	c.hub.remove(ch)
+	c.hub.attendances.leave(ch)
+	c.hub.tracks.end(ch.tracker)
 	return true
 }
 

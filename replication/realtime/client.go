@@ -29,8 +29,8 @@ type client struct {
 	ending atomic.Bool
 
 	// Of the goroutine that reads.
-	messages, joins bucket
-	left            bool // the client has said that it goes
+	messages, joins, presences bucket
+	left                       bool // the client has said that it goes
 
 	// ctx ends with the connection.
 	ctx context.Context
@@ -61,6 +61,8 @@ func newClient(h *Hub, v version, key identity) *client {
 		messages: newBucket(h.cfg.MessagesPerSecond, now),
 		joins:    newBucket(h.cfg.JoinsPerSecond, now),
 		channels: map[string]*channel{},
+
+		presences: newBucket(h.cfg.MessagesPerSecond, now),
 	}
 }
 
@@ -76,8 +78,8 @@ func (c *client) run() {
 	})
 	c.read(ctx)
 	for _, ch := range c.all() {
-		if ch.seat != nil {
-			c.hub.memory.rise(ch.seat, !c.left, time.Now())
+		if ch.stay != nil {
+			c.hub.memory.rise(ch.stay, !c.left, time.Now())
 		}
 	}
 	c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
@@ -279,6 +281,13 @@ func (c *client) obey(ctx context.Context, m *message) error {
 			return nil
 		}
 		c.broadcast(ch, m)
+		return nil
+	case eventPresence:
+		if !c.presences.take(now) {
+			c.refusePresence(ch, m, "Too many presence messages per second")
+			return nil
+		}
+		c.presence(ch, m)
 		return nil
 	}
 	if !c.joins.take(now) {

@@ -13,7 +13,11 @@ type Config struct {
 	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it, beside what is being written. A single message may be larger."`
 	MaxSnapshotRows   int           `envconfig:"FLUXBASE_REALTIME_MAX_SNAPSHOT_ROWS" default:"10000" desc:"Rows that a join with a snapshot may be told of; one with more is refused."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
+	MaxPresences      int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCES" default:"1000" desc:"Members that may be present in one channel, over all processes; track fails for the next one."`
+	MaxPresenceBytes  int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCE_BYTES" default:"16384" desc:"Size of what a member may say of itself with track."`
+	TracksPerSecond   int           `envconfig:"FLUXBASE_REALTIME_TRACKS_PER_SECOND" default:"10" desc:"How often a channel may change its own presence. What comes faster waits, and only the latest is told; none is lost."`
 	PrivateOnly       bool          `envconfig:"FLUXBASE_REALTIME_PRIVATE_ONLY" default:"false" desc:"Refuse channels that are not private, for which no policy decides."`
+	Inspect           bool          `envconfig:"FLUXBASE_REALTIME_INSPECT" default:"true" desc:"Serve the live page /realtime/v1/inspect. It holds nothing secret, and its figures need the service_role key; false for where no such page may be."`
 }
 
 // Check applies the defaults.
@@ -29,6 +33,9 @@ func (c *Config) Check() error {
 		{&c.QueueMessages, 256},
 		{&c.MaxSnapshotRows, 10_000},
 		{&c.QueueBytes, 256 << 10},
+		{&c.MaxPresences, 1000},
+		{&c.MaxPresenceBytes, 16 << 10},
+		{&c.TracksPerSecond, 10},
 	} {
 		if *n.value <= 0 {
 			*n.value = n.or

@@ -21,6 +21,10 @@ type change struct {
 	notice string
 	// wanted are the bindings that it may concern, and then those whose filters it meets.
 	wanted []*binding
+	// live says that wanted is to be found out: all who listen.
+	live bool
+	// met are the filters that the row may meet, of a live change.
+	met *met
 	// row is what filters and policies are held against: the new row, of a delete the
 	// old one. old is the old row of an update, if it is known by itself.
 	row, old *image
@@ -42,6 +46,10 @@ type imageSet struct {
 	rows     [][]*string
 	// answers are what each caller may see of it, by who it is.
 	answers map[caller]*answer
+	// plans are what decides otherwise, by role; nil where answers do.
+	plans    map[string]*plan
+	places   map[*plan][]int // of what a plan reads, in rows
+	rendered map[*plan]*rendering
 }
 
 // maxChanges and maxTransactions bound a batch; while it is worked on, the next waits in
@@ -56,21 +64,21 @@ const idleEvery = time.Second
 
 // follow tells clients of changes until ctx ends.
 func (h *Hub) follow(ctx context.Context) {
-	sub := h.Source.Subscribe(changes.Options{Want: changes.Want{AllTables: true}})
+	sub := h.Source.Subscribe(changes.Options{Want: changes.Want{AllTables: true, Prefixes: []string{ddlPrefix}}})
 	defer sub.Close()
 	now, cancel := context.WithCancel(ctx)
 	cancel()
 	for {
 		b := newBatch((*channel).putChange)
-		// The first is waited for; with it comes what is there already.
 		sofar := h.Source.State().Position
+		// The first is waited for; with it comes what is there already.
 		idle, wake := context.WithTimeout(ctx, idleEvery)
 		tx, err := sub.Next(idle)
 		wake()
 		for n := 0; err == nil; n++ {
 			sofar = tx.Position()
 			h.reached.reach(after(tx))
-			b.collect(tx, 0, h.bindings.of)
+			h.collect(b, tx)
 			if n == maxTransactions || len(b.changes) >= maxChanges {
 				break
 			}
@@ -80,6 +88,7 @@ func (h *Hub) follow(ctx context.Context) {
 		var gap *changes.Gap
 		switch {
 		case errors.As(err, &gap):
+			h.ForgetPolicies()
 			at := place{gap.From, whole}
 			h.reached.reach(at)
 			h.marks.reset(gap.From)
@@ -136,19 +145,40 @@ func newBatch(put func(*channel, []byte, place)) *batch {
 // eventNames are those that clients can ask for; a truncate concerns all.
 var eventNames = map[changes.Op]string{changes.Insert: "INSERT", changes.Update: "UPDATE", changes.Delete: "DELETE"}
 
-// collect adds what of a transaction, from its event first on, any binding of listens to.
-func (b *batch) collect(tx *changes.Transaction, first int, listening func(t changes.Table, event string) []*binding) {
-	of := func(t changes.Table, event string) []*binding {
-		return slices.DeleteFunc(listening(t, event), func(w *binding) bool { return w.knows(tx) })
-	}
+// collect adds what of a transaction anybody listens to.
+func (h *Hub) collect(b *batch, tx *changes.Transaction) {
+	h.note(tx)
 	for i := range tx.Touched {
 		if r := tx.Touched[i].Relation; r != nil {
-			if wanted := of(r.Table, ""); len(wanted) > 0 {
-				b.changes = append(b.changes, &change{
-					tx: tx, n: whole, relation: r, wanted: wanted,
-					notice: "Too many changes of " + r.Schema + "." + r.Name + " in one transaction; read the table again",
-				})
-			}
+			b.tooMany(tx, r, h.bindings.of(r.Table))
+		}
+	}
+	for i := range tx.Events {
+		e := &tx.Events[i]
+		if e.Relation == nil {
+			continue
+		}
+		if !h.audience.hears(e.Relation.Table) {
+			continue
+		}
+		if e.Op == changes.Truncate {
+			b.truncated(tx, i, h.bindings.of(e.Relation.Table))
+			continue
+		}
+		row := logged(e)
+		met := h.bindings.met(&row)
+		if met == nil {
+			continue
+		}
+		b.add(&change{tx: tx, n: i, relation: e.Relation, event: eventNames[e.Op], live: true, met: met}, &row)
+	}
+}
+
+// collectFor adds what of a transaction, from its event first on, a channel listens to.
+func (b *batch) collectFor(ch *channel, tx *changes.Transaction, first int) {
+	for i := range tx.Touched {
+		if r := tx.Touched[i].Relation; r != nil {
+			b.tooMany(tx, r, ch.bindingsOf(r.Table))
 		}
 	}
 	for i := first; i < len(tx.Events); i++ {
@@ -156,34 +186,41 @@ func (b *batch) collect(tx *changes.Transaction, first int, listening func(t cha
 		if e.Relation == nil {
 			continue
 		}
+		wanted := ch.bindingsOf(e.Relation.Table)
+		if e.Op == changes.Truncate {
+			b.truncated(tx, i, wanted)
+			continue
+		}
 		name := eventNames[e.Op]
-		wanted := of(e.Relation.Table, name)
-		if len(wanted) == 0 {
-			continue
+		wanted = slices.DeleteFunc(wanted, func(w *binding) bool { return !w.hears(name) })
+		if len(wanted) > 0 {
+			row := logged(e)
+			b.add(&change{tx: tx, n: i, relation: e.Relation, event: name, wanted: wanted}, &row)
 		}
-		c := &change{tx: tx, n: i, relation: e.Relation, event: name, wanted: wanted}
-		switch e.Op {
-		case changes.Truncate:
-			c.notice = e.Relation.Schema + "." + e.Relation.Name + " was truncated; read the table again"
-			b.changes = append(b.changes, c)
-			continue
-		case changes.Delete:
-			c.row = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-		case changes.Update:
-			if !e.Old.IsZero() {
-				c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-			}
-			whole := e.Old
-			if e.OldIsKey {
-				whole = changes.Tuple{}
-			}
-			c.row = b.image(e.Relation, e.New, whole, false)
-		default:
-			c.row = b.image(e.Relation, e.New, changes.Tuple{}, false)
-		}
-		b.changes = append(b.changes, c)
-		b.xids[tx.XID] = struct{}{}
 	}
+}
+
+func (b *batch) add(c *change, row *loggedRow) {
+	if e := &c.tx.Events[c.n]; e.Op == changes.Update && !e.Old.IsZero() {
+		c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
+	}
+	c.row = b.image(c.relation, row.tuple, row.whole, row.isKey)
+	b.changes = append(b.changes, c)
+	b.xids[c.tx.XID] = struct{}{}
+}
+
+func (b *batch) tooMany(tx *changes.Transaction, r *changes.Relation, wanted []*binding) {
+	b.changes = append(b.changes, &change{
+		tx: tx, n: whole, relation: r, wanted: wanted,
+		notice: "Too many changes of " + r.Schema + "." + r.Name + " in one transaction; read the table again",
+	})
+}
+
+func (b *batch) truncated(tx *changes.Transaction, n int, wanted []*binding) {
+	r := tx.Events[n].Relation
+	b.changes = append(b.changes, &change{
+		tx: tx, n: n, relation: r, wanted: wanted, notice: r.Schema + "." + r.Name + " was truncated; read the table again",
+	})
 }
 
 // image adds a row. Long values that an update did not touch are taken from whole, the

@@ -38,6 +38,8 @@ func (h *Hub) Serve(w *web.Response, r *http.Request) error {
 	switch {
 	case path == "/websocket":
 		method, serve = http.MethodGet, h.serveSocket
+	case path == inspectPath, strings.HasPrefix(path, inspectPath+"/"):
+		method, serve = http.MethodGet, h.serveInspect
 	case strings.HasPrefix(path, "/api/broadcast/"):
 		serve = h.serveBroadcast
 	case path != "/api/broadcast":
@@ -58,7 +60,7 @@ const handshakeTimeout = 5 * time.Second
 
 // serveSocket opens a WebSocket. Who it is for stands in the apikey.
 func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
-	if !h.allowed(r.Header.Get("Origin")) {
+	if !h.allowed(r) {
 		return errOrigin
 	}
 	query := r.URL.Query()
@@ -103,10 +105,15 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	return nil
 }
 
-// allowed tells whether a page of an origin may connect. Only browsers say where
-// from; to others a page's origin means nothing.
-func (h *Hub) allowed(origin string) bool {
-	return origin == "" || slices.Contains(h.Origins, "*") || slices.Contains(h.Origins, origin)
+// allowed tells whether the page that asks may connect: one of an allowed origin, or of
+// our own. Only browsers say where from; to others a page's origin means nothing.
+func (h *Hub) allowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(h.Origins, "*") || slices.Contains(h.Origins, origin) {
+		return true
+	}
+	_, host, _ := strings.Cut(origin, "://")
+	return strings.EqualFold(host, r.Host)
 }
 
 // maxMessages bounds what one request asks the database.

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,12 +27,19 @@ type Deps struct {
 	// Source tells of changes of tables.
 	Source changes.Source
 	// Open verifies a message of the stream and gives what it says.
-	Open   func(tx *changes.Transaction, e *changes.Event) ([]byte, error)
-	Tokens *token.Verifier
+	Open func(tx *changes.Transaction, e *changes.Event) ([]byte, error)
+	// Announced tells whether each change of the schema is certain to come in the
+	// stream. Without it nothing is remembered of policies.
+	Announced func() bool
+	Tokens    *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
-	Log     *slog.Logger
-	Reg     prometheus.Registerer
+	// Name of this process, for people.
+	Name string
+	Log  *slog.Logger
+	Reg  prometheus.Registerer
+	// Metrics are read back for the page that shows them.
+	Metrics prometheus.Gatherer
 }
 
 // Hub knows the clients of this process and what they listen to.
@@ -44,11 +52,22 @@ type Hub struct {
 	shards  [shards]shard
 
 	bindings bindings
+	audience audience
+	planner  planner
 	// reached is how far changes of tables have been taken from the stream, told how far
 	// they have been told; sent is the former of broadcasts.
 	reached, told, sent cursor
 	marks               marks
 	memory              memory
+
+	// id of this process among those that hold connections.
+	id          string
+	attendances *attendances
+	tracks      *tracks
+	restored    *time.Timer
+
+	inspector inspector
+	slots     atomic.Pointer[slotFigures] // as they were last
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -77,14 +96,21 @@ type shard struct {
 // New makes a Hub that takes clients at once and sends with Run. cfg must have
 // passed Check.
 func New(cfg Config, deps Deps) *Hub {
-	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, replays: make(chan struct{}, maxReplays)}
+	h := &Hub{
+		Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID(), replays: make(chan struct{}, maxReplays),
+	}
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
-	h.memory.by = map[habit][]*seat{}
-	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
+	h.memory.by = map[habit][]*stay{}
+	h.bindings.by = map[changes.Table]*tableBindings{}
+	h.attendances, h.tracks = newAttendances(h), newTracks(h)
+	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
+	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
+	h.planner.plans, h.planner.unseen = map[planKey]*plan{}, map[uint32]struct{}{}
 	h.metrics = newMetrics(h)
 	h.sender = newSender(deps.Emit)
+	h.inspector.collect, h.inspector.refresh = h.figures, h.keepSlots
 	return h
 }
 
@@ -99,7 +125,10 @@ func (h *Hub) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	following.Go(func() { h.follow(ctx) })
 	defer following.Wait()
+	attended := h.attended(ctx)
+	defer attended()
 	h.sender.run(ctx)
+	h.inspector.close()
 	h.mu.Lock()
 	h.closing = true
 	for c := range h.clients {
@@ -168,6 +197,7 @@ func (h *Hub) add(ch *channel, confirm func()) {
 	}
 	members[ch] = struct{}{}
 	h.bindings.add(ch.bindings)
+	h.audience.admit(ch, ch.bindings)
 	h.metrics.channels.Inc()
 	confirm()
 }
@@ -177,12 +207,26 @@ func (h *Hub) remove(ch *channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h.bindings.remove(ch.bindings)
+	h.audience.dismiss(ch, ch.bindings)
 	members := s.rooms[ch.room]
 	delete(members, ch)
 	if len(members) == 0 {
 		delete(s.rooms, ch.room)
 	}
 	h.metrics.channels.Dec()
+}
+
+// rename gives a channel another identity.
+func (h *Hub) rename(ch *channel, who *identity) {
+	s := h.shard(ch.room)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	listens := ch.party.Load() != nil
+	h.audience.dismiss(ch, ch.bindings)
+	ch.who.Store(who)
+	if listens {
+		h.audience.admit(ch, ch.bindings)
+	}
 }
 
 // broadcast is a message between processes.
@@ -221,8 +265,10 @@ func next(p place, tx *changes.Transaction) place {
 	return place{tx.Position(), 0}
 }
 
-// BroadcastsMissing tells all channels that the bus may have missed some.
-func (h *Hub) BroadcastsMissing(gap *changes.Gap) {
+// Missed reads anew what messages on the bus may have changed, and tells all channels
+// that broadcasts may be missing.
+func (h *Hub) Missed(gap *changes.Gap) {
+	h.attendances.reload()
 	at := place{gap.From, whole}
 	h.sent.reach(at)
 	if gap.Reason == changes.Started {

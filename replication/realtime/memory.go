@@ -17,15 +17,15 @@ type memory struct {
 	mu sync.Mutex
 	// by has the channels that listen to tables, those that live and those that are
 	// remembered, in the order they were joined.
-	by     map[habit][]*seat
-	broken []*seat // in the order they broke
+	by     map[habit][]*stay
+	broken []*stay // in the order they broke
 }
 
 // habit is what a client does again when it comes back.
 type habit struct{ who, room, bindings string }
 
-// seat is a channel's place in the memory. The memory's lock guards it.
-type seat struct {
+// stay is a channel's place in the memory. The memory's lock guards it.
+type stay struct {
 	habit
 	ch  *channel
 	ref int // of the join: a client counts on when it comes back
@@ -67,7 +67,7 @@ func habitOf(ch *channel, raw []json.RawMessage) habit {
 
 // sit takes a seat for a channel that is being joined, and returns the place where the
 // same client stood, if it was here a moment ago; else the zero place.
-func (m *memory) sit(s *seat, now time.Time) (since place) {
+func (m *memory) sit(s *stay, now time.Time) (since place) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forget(now)
@@ -88,7 +88,7 @@ func (m *memory) sit(s *seat, now time.Time) (since place) {
 }
 
 // rise gives a seat up for good, or remembers where the channel stood.
-func (m *memory) rise(s *seat, broken bool, now time.Time) {
+func (m *memory) rise(s *stay, broken bool, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -111,9 +111,9 @@ func (m *memory) forget(now time.Time) {
 	}
 }
 
-func (m *memory) remove(s *seat) {
+func (m *memory) remove(s *stay) {
 	s.gone = true
-	rest := slices.DeleteFunc(m.by[s.habit], func(other *seat) bool { return other == s })
+	rest := slices.DeleteFunc(m.by[s.habit], func(other *stay) bool { return other == s })
 	if len(rest) == 0 {
 		delete(m.by, s.habit)
 	} else {

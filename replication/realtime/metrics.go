@@ -7,6 +7,11 @@ type metrics struct {
 	received, sent, slow    prometheus.Counter
 	lagged, refused, fenced prometheus.Counter
 	authorize, see          prometheus.Histogram
+	// decisions counts who may see a row, by how it was found out.
+	decisions *prometheus.CounterVec
+	byPlan    prometheus.Counter
+	bySee     prometheus.Counter
+	errors    prometheus.Counter
 }
 
 func newMetrics(h *Hub) *metrics {
@@ -43,8 +48,18 @@ func newMetrics(h *Hub) *metrics {
 		authorize: histogram("authorize_seconds", "Time to ask the policies for the rights in a private channel."),
 		see:       histogram("see_seconds", "Time to ask the policies who may see the changes of a table."),
 	}
+	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fluxbase_realtime_policy_decisions_total",
+		Help: "Decisions who of a role may see a changed row, by tier: 0 in this process, 2 by Postgres for each caller.",
+	}, []string{"tier"})
+	m.byPlan, m.bySee = m.decisions.WithLabelValues("0"), m.decisions.WithLabelValues("2")
+	m.errors = counter("policy_errors_total", "Times that a policy raised for a subscriber, who was told to read the table again.")
 	h.Reg.MustRegister(
+		m.decisions, m.errors,
 		m.channels, m.received, m.sent, m.slow, m.lagged, m.refused, m.fenced, m.authorize, m.see,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",
+		}, func() float64 { return float64(h.tracks.count()) }),
 		gauge("connections", "Open WebSockets.", func(*client) int { return 1 }),
 		gauge("queued_messages", "Messages that wait for clients to read.", func(c *client) int { return c.out.length() }),
 	)

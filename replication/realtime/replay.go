@@ -172,7 +172,7 @@ func (c *client) readChanges(ctx context.Context, ch *channel, since, to place) 
 			if tx.Position() == since.Position && since.n != whole {
 				first = since.n + 1
 			}
-			b.collect(tx, first, ch.bindingsOf)
+			b.collectFor(ch, tx, first)
 			for i := range tx.Events {
 				size += len(tx.Events[i].New.Bytes())
 			}

@@ -15,10 +15,10 @@ import (
 	"github.com/fluxbase/fluxbase/replication/bus"
 )
 
-// snapshot is what a table held when its channel was joined. The channel is told of what
+// tableSnapshot is what a table held when its channel was joined. The channel is told of what
 // is not visible in it, wherever in the stream that stands: a commit is in the log
 // before it is visible, so places in the log can't tell the two apart.
-type snapshot struct {
+type tableSnapshot struct {
 	text string // as pg_current_snapshot() prints it
 	// until is a place before which all was committed that it shows.
 	until   changes.LSN
@@ -27,7 +27,7 @@ type snapshot struct {
 }
 
 // shows tells whether what a transaction has done is in the snapshot.
-func (s *snapshot) shows(tx *changes.Transaction) bool {
+func (s *tableSnapshot) shows(tx *changes.Transaction) bool {
 	if tx.Commit > s.until {
 		return false
 	}
@@ -37,7 +37,7 @@ func (s *snapshot) shows(tx *changes.Transaction) bool {
 
 const (
 	snapshotSQL = `select s.snapshot, s.taken_at, s.columns, s.rows` +
-		` from realtime.read_snapshot($1, $2, $3, $4, $5, $6, $7) as s`
+		` from realtime.read_rows($1, $2, $3, $4, $5, $6, $7, $8) as s`
 	maxSnapshotBytes = 32 << 20
 	// retakeAfter is how long to wait for a commit that the snapshot should show.
 	retakeAfter = 50 * time.Millisecond
@@ -99,16 +99,21 @@ func (h *Hub) reachesBack(ctx context.Context, ch *channel, at place) (from plac
 	}
 }
 
-func (h *Hub) takeSnapshot(ctx context.Context, ch *channel, b *binding) (*snapshot, error) {
+func (h *Hub) takeSnapshot(ctx context.Context, ch *channel, b *binding) (*tableSnapshot, error) {
 	who := ch.who.Load()
-	conditions, err := json.Marshal(b.jsonConditions())
-	if err != nil {
-		return nil, err
+	var tree, values []byte // null is no filter
+	if f := b.filter; f != nil {
+		var err, errValues error
+		tree, err = json.Marshal(f.root().Data())
+		values, errValues = json.Marshal(f.operands())
+		if err := errors.Join(err, errValues); err != nil {
+			return nil, err
+		}
 	}
 	res, err := h.pool(who.Caller).Do(ctx, &pg.Tx{SearchPath: searchPath, Mode: pg.ReadOnly, Main: pg.Statement{
 		SQL: snapshotSQL,
 		Args: [][]byte{
-			[]byte(b.Schema), []byte(*b.Table), []byte(who.Role), []byte(who.Claims), conditions,
+			[]byte(b.Schema), []byte(*b.Table), []byte(who.Role), []byte(who.Claims), tree, values,
 			strconv.AppendInt(nil, int64(h.cfg.MaxSnapshotRows), 10), strconv.AppendInt(nil, maxSnapshotBytes, 10),
 		},
 	}})
@@ -127,7 +132,7 @@ func (h *Hub) takeSnapshot(ctx context.Context, ch *channel, b *binding) (*snaps
 		return nil, fmt.Errorf("SnapshotTooLarge: More than %d rows or %d bytes of %s.%s; filter them, or read the table in pages and join without a snapshot before",
 			h.cfg.MaxSnapshotRows, maxSnapshotBytes, b.Schema, *b.Table)
 	}
-	s := &snapshot{text: string(res.Values[0]), columns: json.RawMessage(string(res.Values[2]))}
+	s := &tableSnapshot{text: string(res.Values[0]), columns: json.RawMessage(string(res.Values[2]))}
 	if s.until, err = changes.ParseLSN(string(res.Values[1])); err != nil {
 		return nil, errDatabase
 	}
@@ -153,10 +158,12 @@ func (c *client) sendSnapshots(ctx context.Context, ch *channel) bool {
 			continue
 		}
 		rows := b.snapshot.rows
+		columns := selectColumns(b.snapshot.columns, b.selection)
 		b.snapshot.rows = nil // so that they go as they are sent
 		for last := false; !last; {
 			n := 0
 			for size := 0; n < len(rows) && n < maxPartRows && size < maxPartBytes; n++ {
+				rows[n] = selectFields(rows[n], b.selection)
 				size += len(rows[n])
 			}
 			last = n == len(rows)
@@ -167,7 +174,7 @@ func (c *client) sendSnapshots(ctx context.Context, ch *channel) bool {
 				Columns json.RawMessage   `json:"columns"`
 				Rows    []json.RawMessage `json:"rows"`
 				Last    bool              `json:"last"`
-			}{b.ID, b.Schema, *b.Table, b.snapshot.columns, rows[:n:n], last})
+			}{b.ID, b.Schema, *b.Table, columns, rows[:n:n], last})
 			if err != nil || !c.waitForRoom(ctx, ch.since) {
 				return false
 			}

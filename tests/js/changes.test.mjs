@@ -214,7 +214,7 @@ describe('subscriptions that cannot be', () => {
     await refused(connect(), { table: 'quiet' }, /realtime\.enable\('public\.quiet'\)/)
     await refused(connect(), { table: 'open', filter: 'nope=eq.1' }, /invalid column for filter nope/)
     await refused(connect(), { table: 'open', filter: 'id=eq.x' }, /invalid value for filter id/)
-    await refused(connect(), { table: 'open', filter: 'id=like.1' }, /is not COLUMN=OPERATOR/)
+    await refused(connect(), { table: 'open', filter: 'id=1' }, /is not COLUMN=OPERATOR/)
     await refused(as(ada), { table: 'notes', filter: 'secret=eq.s' }, /invalid column for filter secret/)
   })
 })

@@ -1,4 +1,4 @@
-select plan(11);
+select plan(12);
 
 create table public.notes (
   id integer primary key,
@@ -17,7 +17,8 @@ union all values (4, '00000000-0000-4000-8000-00000000b0b0'::uuid, 'b', 'y');
 
 -- What ada, or another role, may see.
 create function pg_temp.read(
-  conditions jsonb default '[]',
+  tree jsonb default null,
+  operands jsonb default '[]',
   role text default 'authenticated',
   max_rows integer default 10,
   max_bytes integer default 10000,
@@ -28,9 +29,9 @@ declare
   v_answer record;
 begin
   select s.* into v_answer
-  from realtime.read_snapshot(
+  from realtime.read_rows(
     'public', name, role, '{"sub": "00000000-0000-4000-8000-00000000ada0"}',
-    conditions, max_rows, max_bytes
+    tree, operands, max_rows, max_bytes
   ) as s;
   perform set_config('role', 'none', true);
   return to_jsonb(v_answer);
@@ -44,7 +45,7 @@ language sql as $$
 $$;
 
 select is(
-  pg_temp.read('[{"column": "id", "op": "eq", "values": [[0, "1"]]}]')
+  pg_temp.read('{"column": "id", "op": "eq", "value": 0}', '["1"]')
     - '{snapshot,taken_at}'::text[],
   '{"columns": [
       {"name": "id", "type": "int4"}, {"name": "owner_id", "type": "uuid"},
@@ -63,15 +64,21 @@ select ok(
 );
 select is(pg_temp.ids(pg_temp.read()), '1,2,3', 'a policy decides');
 select is(
-  pg_temp.ids(pg_temp.read('[
-    {"column": "body", "op": "eq", "values": [[0, "it''s 1"], [1, "it''s 2"], [2, "b"]]},
-    {"column": "id", "op": "gt", "values": [[0, "1"]]}
-  ]')),
-  '2', 'conditions are met all, each with any of its values'
+  pg_temp.ids(pg_temp.read(
+    '{"and": [
+      {"column": "body", "op": "in", "value": 0}, {"column": "id", "op": "gt", "value": 1}
+    ]}',
+    '["{it''s 1,it''s 2,b}", "1"]'
+  )),
+  '2', 'and a filter, by the types of its columns'
 );
 select is(pg_temp.ids(pg_temp.read(role => 'service_role')), '1,2,3,4', 'service_role reads all');
 select is(
   pg_temp.read(role => 'anon') -> 'rows', '[]', 'who may read no column sees nothing'
+);
+select is(
+  pg_temp.read('{"column": "gone", "op": "eq", "value": 0}', '["1"]') -> 'rows',
+  '[]', 'a column that is gone equals nothing'
 );
 select is(pg_temp.ids(pg_temp.read(max_rows => 3)), '1,2,3', 'as many rows as there may be');
 select is(
@@ -82,13 +89,13 @@ select is(
   'no rows where there are too many, or too much'
 );
 select throws_ok(
-  $$ select pg_temp.read('[{"column": "gone", "op": "eq", "values": [[0, "1"]]}]') $$,
-  '22004', null, 'a column that is gone is no condition less'
+  $$ select pg_temp.read('{"column": "id", "op": "eq", "value": 0}', '["x"]') $$,
+  '22P02', null, 'what a filter raises is raised'
 );
 
 set local role authenticated;
 select throws_ok(
-  $$ select realtime.read_snapshot('public', 'notes', 'service_role', '{}', '[]', 1, 1) $$,
+  $$ select realtime.read_rows('public', 'notes', 'service_role', '{}', null, null, 1, 1) $$,
   '42501', null, 'a user may not call it'
 );
 
