@@ -5,87 +5,89 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"net"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
-// client is one WebSocket: a goroutine that reads and obeys, and one that writes.
+// client is one WebSocket: a goroutine reads and obeys, and one of the hub's writers
+// writes.
 type client struct {
 	hub  *Hub
 	conn *websocket.Conn
+	raw  syscall.RawConn // see rawOf
 	v    version
 	// key is who opened the connection; channels without a token of their own are its.
 	key identity
 	// agent is what its program calls itself.
 	agent string
-	out   queue
-	// ending is set once the close frame has been written.
-	ending atomic.Bool
+	// ctx ends when nothing can be written any more.
+	ctx    context.Context
+	cancel context.CancelFunc
+	// seen is when the client last gave a sign of life, in Unix nanoseconds; turn, at
+	// which beat of the hub it is asked for one.
+	seen atomic.Int64
+	turn int
+
+	out    queue
+	writer *writer
+	// writing guards what is below: blocked says that the goroutine of push writes, over
+	// that nothing is written any more; ending, that the close frame was.
+	writing       sync.Mutex
+	blocked, over bool
+	ending        atomic.Bool
+	written       sync.WaitGroup // until over
 
 	// Of the goroutine that reads.
 	messages, joins, presences bucket
 	left                       bool // the client has said that it goes
 
-	// ctx ends with the connection.
-	ctx context.Context
-
 	mu       sync.Mutex
 	channels map[string]*channel // by the topic on the wire
-	// replays are under way; none begins once over is set.
+	// replays are under way; none begins once closed is set.
 	replays sync.WaitGroup
-	over    bool
+	closed  bool
 	// asked is when it was asked to confirm what it has read, zero if it has answered;
 	// acked is up to where it did.
 	asked time.Time
 	acked place
 }
 
-const (
-	writeTimeout = 10 * time.Second
-	// closeTimeout is what a client has to answer a close frame, or to make room
-	// for it.
-	closeTimeout = 2 * time.Second
-)
-
 func newClient(h *Hub, v version, key identity) *client {
 	now := time.Now()
-	return &client{
+	c := &client{
 		hub: h, v: v, key: key,
-		out:      queue{maxMessages: h.cfg.QueueMessages, maxBytes: h.cfg.QueueBytes, wake: make(chan struct{}, 1)},
 		messages: newBucket(h.cfg.MessagesPerSecond, now),
 		joins:    newBucket(h.cfg.JoinsPerSecond, now),
 		channels: map[string]*channel{},
 
 		presences: newBucket(h.cfg.MessagesPerSecond, now),
 	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.out.limits = &h.limits
+	c.out.wake = func() { c.writer.add(c) }
+	c.seen.Store(now.UnixNano())
+	c.written.Add(1)
+	return c
 }
 
 // run serves the client until the connection ends.
 func (c *client) run() {
 	defer c.hub.exit(c)
-	ctx, cancel := context.WithCancel(context.Background())
-	c.ctx = ctx
-	var writing sync.WaitGroup
-	writing.Go(func() {
-		defer cancel()
-		c.write()
-	})
-	c.read(ctx)
+	c.read(c.ctx)
 	for _, ch := range c.all() {
 		if ch.stay != nil {
 			c.hub.memory.rise(ch.stay, !c.left, time.Now())
 		}
 	}
-	c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
-	writing.Wait()
+	c.end(websocket.CloseNormalClosure, "")
+	c.written.Wait()
 	c.mu.Lock()
-	c.over = true
+	c.closed = true
 	c.mu.Unlock()
 	c.replays.Wait()
 	c.linger()
@@ -106,116 +108,44 @@ func (c *client) linger() {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// put queues a frame for the client, and gives up one that is too slow.
-func (c *client) put(frame []byte) {
-	switch c.out.put(frame) {
-	case queued:
-		c.hub.metrics.sent.Inc()
-	case full:
-		c.hurry()
-	case ended:
-	}
-}
-
-// giveUp ends the connection of a client that does not read; what waits is dropped.
-func (c *client) giveUp(reason string) {
-	if c.out.abandon(closeFrame(closePolicy, reason)) {
-		c.hurry()
-	}
-}
-
-// hurry has what is being written now make room for the close frame, soon.
-func (c *client) hurry() {
-	c.hub.metrics.slow.Inc()
-	_ = c.conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
-}
-
-// offer queues a frame if there is room for it.
-func (c *client) offer(frame []byte) bool {
-	switch c.out.offer(frame) {
-	case queued:
-		c.hub.metrics.sent.Inc()
-	case full:
-		return false
-	case ended:
-	}
-	return true
-}
-
 // replay runs what tells the client of earlier messages, beside what goes on.
 func (c *client) replay(tell func(ctx context.Context)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.over {
+	if !c.closed {
 		c.replays.Go(func() { tell(c.ctx) })
-	}
-}
-
-// write sends what is queued, all that waits in one call.
-func (c *client) write() {
-	conn := c.conn.NetConn()
-	ping := time.NewTicker(c.hub.cfg.PingInterval)
-	defer ping.Stop()
-	var batch [][]byte
-	var last []byte
-	for {
-		select {
-		case <-c.out.wake:
-		case <-ping.C:
-			c.out.put(frameControl(opPing, ""))
-		}
-		batch, last = c.out.take(batch)
-		if len(batch) > 0 {
-			_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-			buffers := net.Buffers(batch)
-			if _, err := buffers.WriteTo(conn); err != nil {
-				if errors.Is(err, os.ErrDeadlineExceeded) {
-					c.hub.metrics.slow.Inc()
-				}
-				_ = conn.Close() // ends the reading too
-				return
-			}
-		}
-		if last != nil {
-			c.ending.Store(true)
-			_ = conn.SetWriteDeadline(time.Now().Add(closeTimeout))
-			_, _ = conn.Write(last)
-			// Its own close frame comes back, or nothing does.
-			_ = conn.SetReadDeadline(time.Now().Add(closeTimeout))
-			return
-		}
 	}
 }
 
 // read obeys the client's messages.
 func (c *client) read(ctx context.Context) {
-	alive := func() error {
-		if c.ending.Load() {
-			return nil
-		}
-		return c.conn.SetReadDeadline(time.Now().Add(3 * c.hub.cfg.PingInterval))
+	alive := func(string) error {
+		c.seen.Store(time.Now().UnixNano())
+		return nil
 	}
 	c.conn.SetReadLimit(c.hub.cfg.MaxMessageBytes)
-	// Only the writing goroutine writes; what gorilla would write by itself goes there.
+	// Nobody writes but who is told to by the queue; what gorilla would write by itself
+	// goes there.
 	c.conn.SetPingHandler(func(data string) error {
-		c.out.put(frameControl(opPong, data))
-		return alive()
+		c.put(frameControl(opPong, data))
+		return alive(data)
 	})
 	c.conn.SetPongHandler(func(data string) error {
 		c.answer(data)
-		return alive()
+		return alive(data)
 	})
 	c.conn.SetCloseHandler(func(code int, reason string) error {
 		// The clients of Supabase close a connection that seems dead to them as if they left.
 		c.left = (code == websocket.CloseNormalClosure || code == websocket.CloseGoingAway) && reason != "heartbeat timeout"
-		c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
+		c.end(websocket.CloseNormalClosure, "")
 		return nil
 	})
-	for alive() == nil {
+	for {
 		kind, data, err := c.conn.ReadMessage()
 		if err != nil || c.ending.Load() {
 			return
 		}
+		_ = alive("")
 		c.hub.metrics.received.Inc()
 		m, err := parse(c.v, data, kind == websocket.BinaryMessage)
 		if err == nil {
@@ -228,7 +158,7 @@ func (c *client) read(ctx context.Context) {
 		case !errors.As(err, &end):
 			continue
 		}
-		c.out.close(closeFrame(end.code, end.reason))
+		c.end(end.code, end.reason)
 		return
 	}
 }

@@ -68,7 +68,7 @@ func (b *batch) deliver(c *change, at place) (unsure []*channel) {
 			payload = append(append(append(payload, `,"position":"`...), position...), '"')
 		}
 		payload = append(append(payload, `,"data":`...), data...)
-		b.put(ch, ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), at)
+		b.put(ch, frame{ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), c.tx.Time}, at)
 	}
 	return unsure
 }

@@ -13,7 +13,7 @@ type flow struct {
 	// last is the place of what was queued last; zero if nothing was.
 	last place
 	// held waits, up to heldAt.
-	held   [][]byte
+	held   []frame
 	heldAt place
 	bytes  int
 }
@@ -45,21 +45,21 @@ func (f *flow) hold(reader *cursor, since place) (to place) {
 
 // put takes a frame that came live. It is false if the client has too much to read: then
 // the ring has to be read, from before this frame on.
-func (f *flow) put(c *client, frame []byte, at place) bool {
+func (f *flow) put(c *client, told frame, at place) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case !at.isAfter(f.after): // told from the ring
 	case f.state == live:
-		if !c.offer(frame) {
+		if !c.offer(told) {
 			f.state = lost
 			return false
 		}
 		f.last = at
-	case f.state == held && f.bytes <= c.out.maxBytes/2 && len(f.held) < c.out.maxMessages/2:
+	case f.state == held && f.bytes <= c.out.limits.slowBytes/2 && len(f.held) < c.out.limits.slowMessages/2:
 		f.heldAt = at
-		f.held = append(f.held, frame)
-		f.bytes += len(frame)
+		f.held = append(f.held, told)
+		f.bytes += len(told.data)
 	default:
 		f.state, f.held = lost, nil
 	}
@@ -67,11 +67,11 @@ func (f *flow) put(c *client, frame []byte, at place) bool {
 }
 
 // tell queues a frame from the ring.
-func (f *flow) tell(c *client, frame []byte, at place) {
+func (f *flow) tell(c *client, told frame, at place) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.last = at
-	c.put(frame)
+	c.tell(told)
 }
 
 // release lets what waits go to the client, and what comes from now on. It is false if
@@ -82,8 +82,8 @@ func (f *flow) release(c *client) bool {
 	if f.state == lost {
 		return false
 	}
-	for _, frame := range f.held {
-		c.put(frame)
+	for _, told := range f.held {
+		c.tell(told)
 	}
 	if len(f.held) > 0 {
 		f.last = f.heldAt

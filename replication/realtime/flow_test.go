@@ -1,8 +1,8 @@
 package realtime
 
 import (
-	"bytes"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -13,6 +13,8 @@ func at(lsn changes.LSN, n int) place {
 	return place{changes.Position{Epoch: changes.Epoch{System: 7, Timeline: 1}, LSN: lsn}, n}
 }
 
+func text(s string) frame { return frame{data: []byte(s)} }
+
 func TestPlacesAreReadAsWritten(t *testing.T) {
 	t.Parallel()
 	for _, p := range []place{at(1, 0), at(0x16_b374d848, 3), at(1<<63, whole)} {
@@ -20,9 +22,9 @@ func TestPlacesAreReadAsWritten(t *testing.T) {
 			t.Errorf("%s became %+v, %v", p, got, err)
 		}
 	}
-	for _, text := range []string{"", "7", "7/1/0/0", "7/1/0/1/", "7/1/0/1/-1", "7/1/0/1/x", "7/1/0/1/2/3", "7/1/0/G", "now"} {
-		if got, err := parsePlace(text); err == nil {
-			t.Errorf("%q became %+v", text, got)
+	for _, bad := range []string{"", "7", "7/1/0/0", "7/1/0/1/", "7/1/0/1/-1", "7/1/0/1/x", "7/1/0/1/2/3", "7/1/0/G", "now"} {
+		if got, err := parsePlace(bad); err == nil {
+			t.Errorf("%q became %+v", bad, got)
 		}
 	}
 }
@@ -47,29 +49,34 @@ func TestWhatComesMeanwhileWaits(t *testing.T) {
 	t.Parallel()
 	h := &Hub{Deps: Deps{Reg: prometheus.NewRegistry()}}
 	h.metrics = newMetrics(h)
-	c := &client{hub: h, out: queue{maxMessages: 20, maxBytes: 1000, wake: make(chan struct{}, 1)}}
+	c := &client{hub: h, out: queue{
+		limits: &limits{maxMessages: 20, maxBytes: 1000, slowMessages: 20, slowBytes: 1000, slowTimeout: time.Hour}, wake: func() {},
+	}}
 	reader := &cursor{at: at(5, whole)}
 	f := &flow{state: lost}
-	f.put(c, []byte("dropped"), at(5, 0))
+	f.put(c, text("dropped"), at(5, 0))
 	if to := f.hold(reader, at(3, 1)); to != at(5, whole) {
 		t.Fatalf("the ring is to be read up to %s", to)
 	}
-	f.put(c, []byte("too early "), at(5, 1)) // the reader was not done with it
-	f.put(c, []byte("6 "), at(6, 0))
-	f.tell(c, []byte("4 "), at(4, 0))
-	f.tell(c, []byte("5 "), at(5, 1))
+	f.put(c, text("too early "), at(5, 1)) // the reader was not done with it
+	f.put(c, text("6 "), at(6, 0))
+	f.tell(c, text("4 "), at(4, 0))
+	f.tell(c, text("5 "), at(5, 1))
 	if f.stands(at(6, whole)) {
 		t.Error("it stands while something waits")
 	}
 	if !f.release(c) {
 		t.Fatal("too much came")
 	}
-	f.put(c, []byte("7"), at(7, 0))
+	f.put(c, text("7"), at(7, 0))
 	if !f.stands(at(7, whole)) || f.stands(at(6, whole)) {
 		t.Error("it stands where it was told last, and not before")
 	}
-	frames, _ := c.out.take(nil)
-	if got := string(bytes.Join(frames, nil)); got != "4 5 6 7" {
+	var got string
+	for _, f := range c.out.frames {
+		got += string(f.data)
+	}
+	if got != "4 5 6 7" {
 		t.Errorf("the client got %q", got)
 	}
 
@@ -77,7 +84,7 @@ func TestWhatComesMeanwhileWaits(t *testing.T) {
 	reader.reach(at(8, whole))
 	f.hold(reader, f.last)
 	for i := range 20 {
-		f.put(c, []byte("x"), at(changes.LSN(9+i), 0))
+		f.put(c, text("x"), at(changes.LSN(9+i), 0))
 	}
 	if f.release(c) {
 		t.Error("nothing was too much")

@@ -125,7 +125,7 @@ func missing(gap *changes.Gap) string {
 // batch is what is worked on together.
 type batch struct {
 	// put sends a frame to a channel.
-	put     func(ch *channel, frame []byte, at place)
+	put     func(ch *channel, f frame, at place)
 	changes []*change
 	sets    map[setKey]*imageSet
 	xids    map[uint32]struct{}
@@ -138,7 +138,7 @@ type setKey struct {
 	columns  string
 }
 
-func newBatch(put func(*channel, []byte, place)) *batch {
+func newBatch(put func(*channel, frame, place)) *batch {
 	return &batch{put: put, sets: map[setKey]*imageSet{}, xids: map[uint32]struct{}{}, unsure: map[*change][]*channel{}}
 }
 
@@ -269,7 +269,7 @@ func (b *batch) notice(list []*channel, text string, table changes.Table, at pla
 			continue
 		}
 		told[ch] = struct{}{}
-		b.put(ch, ch.resync(text, table, at), at)
+		b.put(ch, frame{data: ch.resync(text, table, at)}, at)
 	}
 }
 

@@ -53,8 +53,8 @@ func (h *Hub) Serve(w *web.Response, r *http.Request) error {
 	return serve(w, r)
 }
 
-// smallBuffers are enough: messages are read in parts, and written from the queue.
-const smallBuffers = 1024
+// readBuffer is small, since each connection has one: what is longer is read without it.
+const readBuffer = 256
 
 const handshakeTimeout = 5 * time.Second
 
@@ -86,7 +86,7 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	}
 	var refused error
 	up := websocket.Upgrader{
-		ReadBufferSize: smallBuffers, WriteBufferSize: smallBuffers, HandshakeTimeout: handshakeTimeout,
+		ReadBufferSize: readBuffer, WriteBufferPool: &h.unused, HandshakeTimeout: handshakeTimeout,
 		CheckOrigin: func(*http.Request) bool { return true }, // checked above
 		Error: func(_ http.ResponseWriter, _ *http.Request, _ int, reason error) {
 			refused = errUpgrade.Because(reason)

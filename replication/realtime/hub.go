@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
@@ -50,6 +52,11 @@ type Hub struct {
 	sender  *sender
 	seed    maphash.Seed
 	shards  [shards]shard
+	limits  limits
+	pens    pens
+	writers []writer
+	// unused is for the WebSocket library, which does not write.
+	unused sync.Pool
 
 	bindings bindings
 	audience audience
@@ -71,6 +78,7 @@ type Hub struct {
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
+	entered int
 	open    int // clients, and those whose connection is being made
 	closing bool
 	running sync.WaitGroup // of all that are open
@@ -99,6 +107,14 @@ func New(cfg Config, deps Deps) *Hub {
 	h := &Hub{
 		Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID(), replays: make(chan struct{}, maxReplays),
 	}
+	h.limits = limits{
+		maxMessages: cfg.QueueMessages, maxBytes: cfg.QueueBytes,
+		slowMessages: cfg.SlowThreshold, slowBytes: cfg.QueueBytes, slowTimeout: cfg.SlowTimeout,
+	}
+	h.writers = make([]writer, 2*runtime.GOMAXPROCS(0))
+	for i := range h.writers {
+		h.writers[i].pens = &h.pens
+	}
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
@@ -124,6 +140,7 @@ const stopReason = "the server is stopping"
 func (h *Hub) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	following.Go(func() { h.follow(ctx) })
+	following.Go(func() { h.beat(ctx) })
 	defer following.Wait()
 	attended := h.attended(ctx)
 	defer attended()
@@ -132,7 +149,7 @@ func (h *Hub) Run(ctx context.Context) {
 	h.mu.Lock()
 	h.closing = true
 	for c := range h.clients {
-		c.out.close(closeFrame(closeGoingAway, stopReason))
+		c.end(closeGoingAway, stopReason)
 	}
 	h.mu.Unlock()
 	late := time.AfterFunc(stopPatience, func() {
@@ -165,9 +182,11 @@ func (h *Hub) reserve() error {
 func (h *Hub) enter(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.entered++
+	c.turn, c.writer, c.raw = h.entered%beats, &h.writers[h.entered%len(h.writers)], rawOf(c.conn.NetConn())
 	h.clients[c] = struct{}{}
 	if h.closing {
-		c.out.close(closeFrame(closeGoingAway, stopReason))
+		c.end(closeGoingAway, stopReason)
 	}
 }
 
@@ -178,6 +197,48 @@ func (h *Hub) exit(c *client) {
 	delete(h.clients, c)
 	h.open--
 	h.running.Done()
+}
+
+// beats are how many times clients are looked at between two pings of the same.
+const beats = 16
+
+// beat pings each client once in a ping interval, until ctx ends.
+func (h *Hub) beat(ctx context.Context) {
+	tick := time.NewTicker(max(h.cfg.PingInterval/beats, time.Millisecond))
+	defer tick.Stop()
+	for turn := 0; ; turn = (turn + 1) % beats {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			h.ping(turn, now)
+		}
+	}
+}
+
+// ping asks the clients whose turn it is for a sign of life, and ends those that have
+// given none for three intervals.
+func (h *Hub) ping(turn int, now time.Time) {
+	dead := now.Add(-3 * h.cfg.PingInterval).UnixNano()
+	for _, c := range h.atTurn(turn) {
+		if c.seen.Load() < dead {
+			c.end(websocket.CloseNormalClosure, "no sign of life")
+		}
+		c.offer(pingFrame) // who has no room for it has enough to answer
+	}
+}
+
+var pingFrame = frame{data: frameControl(opPing, "")}
+
+func (h *Hub) atTurn(turn int) (list []*client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.clients {
+		if c.turn == turn {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func (h *Hub) shard(r room) *shard {
@@ -279,7 +340,7 @@ func (h *Hub) Missed(gap *changes.Gap) {
 		s.mu.RLock()
 		for _, members := range s.rooms {
 			for ch := range members {
-				ch.putBroadcast(ch.resyncBroadcasts(gap, at), at)
+				ch.putBroadcast(frame{data: ch.resyncBroadcasts(gap, at)}, at)
 			}
 		}
 		s.mu.RUnlock()
@@ -308,7 +369,7 @@ func (h *Hub) deliver(b *broadcast, at place) {
 		if frames[v] == nil {
 			frames[v] = b.frame(v, at, false)
 		}
-		ch.putBroadcast(frames[v], at)
+		ch.putBroadcast(frame{data: frames[v]}, at)
 	}
 }
 

@@ -1,12 +1,18 @@
 package realtime
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 type metrics struct {
 	channels                prometheus.Gauge
 	received, sent, slow    prometheus.Counter
 	lagged, refused, fenced prometheus.Counter
 	authorize, see          prometheus.Histogram
+	// delivered counts a message as written that tells of a commit at a time.
+	delivered func(committed time.Time)
 	// decisions counts who may see a row, by how it was found out.
 	decisions *prometheus.CounterVec
 	byPlan    prometheus.Counter
@@ -48,6 +54,9 @@ func newMetrics(h *Hub) *metrics {
 		authorize: histogram("authorize_seconds", "Time to ask the policies for the rights in a private channel."),
 		see:       histogram("see_seconds", "Time to ask the policies who may see the changes of a table."),
 	}
+	delivery := histogram("delivery_seconds", "Time from a commit, by the database's clock, until a client's connection has taken the message that tells of it.")
+	// The clocks may differ by more than it takes.
+	m.delivered = func(committed time.Time) { delivery.Observe(max(0, time.Since(committed).Seconds())) }
 	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fluxbase_realtime_policy_decisions_total",
 		Help: "Decisions who of a role may see a changed row, by tier: 0 in this process, 2 by Postgres for each caller.",
@@ -55,7 +64,7 @@ func newMetrics(h *Hub) *metrics {
 	m.byPlan, m.bySee = m.decisions.WithLabelValues("0"), m.decisions.WithLabelValues("2")
 	m.errors = counter("policy_errors_total", "Times that a policy raised for a subscriber, who was told to read the table again.")
 	h.Reg.MustRegister(
-		m.decisions, m.errors,
+		m.decisions, m.errors, delivery,
 		m.channels, m.received, m.sent, m.slow, m.lagged, m.refused, m.fenced, m.authorize, m.see,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",

@@ -88,50 +88,27 @@ func (c *client) catchUp(ch *channel) {
 	}
 }
 
-// putChange sends to a channel a change that came live, and putBroadcast a broadcast. A
-// client that does not read fast enough is told from the ring, at its own pace.
-func (ch *channel) putChange(frame []byte, at place) {
+// putChange sends to a channel a change that came live. A client that does not read fast
+// enough is told from the ring, at its own pace.
+func (ch *channel) putChange(f frame, at place) {
 	c := ch.client
-	if ch.changes.put(c, frame, at) {
+	if ch.changes.put(c, f, at) {
 		return
 	}
 	c.hub.metrics.lagged.Inc()
 	c.replay(func(ctx context.Context) {
-		if c.waitForRoom(ctx, at.before()) {
+		if c.out.wait(ctx) {
 			c.put(ch.system(extensionChanges, statusOK, "You read more slowly than changes come", map[string]string{"lagged": at.before().String()}))
 			c.replayChanges(ctx, ch, at.before())
 		}
 	})
 }
 
-func (ch *channel) putBroadcast(frame []byte, at place) {
-	c := ch.client
-	if ch.broadcasts.put(c, frame, at) {
-		return
+// putBroadcast sends a broadcast that came live. A client that can't take it is closed.
+func (ch *channel) putBroadcast(f frame, at place) {
+	if !ch.broadcasts.put(ch.client, f, at) {
+		ch.client.giveUp()
 	}
-	c.hub.metrics.lagged.Inc()
-	c.replay(func(ctx context.Context) {
-		if c.waitForRoom(ctx, at.before()) {
-			c.replayBroadcasts(ctx, ch, at.before(), nil)
-		}
-	})
-}
-
-// slowPatience is how long a client may take to read half of what waits for it.
-const slowPatience = 30 * time.Second
-
-// waitForRoom waits until the client has read most of what waits for it; false if its
-// connection ends, as it does after slowPatience. at is where it may go on.
-func (c *client) waitForRoom(ctx context.Context, at place) bool {
-	soon, cancel := context.WithTimeout(ctx, slowPatience)
-	defer cancel()
-	if c.out.wait(soon) {
-		return true
-	}
-	if ctx.Err() == nil && soon.Err() != nil {
-		c.giveUp("too slow; since " + at.String())
-	}
-	return false
 }
 
 // replayChanges tells a channel of the changes after a place, and has it go on live.
@@ -141,7 +118,7 @@ func (c *client) replayChanges(ctx context.Context, ch *channel, since place) {
 		if gap := c.readChanges(ctx, ch, since, to); gap != nil {
 			c.put(ch.resync(missing(gap), anyTable, to))
 		}
-		if !c.waitForRoom(ctx, to) || ch.changes.release(c) {
+		if !c.out.wait(ctx) || ch.changes.release(c) {
 			return
 		}
 		since = to
@@ -157,7 +134,7 @@ func (c *client) readChanges(ctx context.Context, ch *channel, since, to place) 
 	cancel()
 	for {
 		var told []waiting
-		b := newBatch(func(_ *channel, frame []byte, at place) { told = append(told, waiting{frame, at}) })
+		b := newBatch(func(_ *channel, f frame, at place) { told = append(told, waiting{f, at}) })
 		var err error
 		for size := 0; len(b.changes) < maxReplayed && size < maxReplayBytes; {
 			// All up to that place has been received already.
@@ -195,14 +172,14 @@ func (c *client) readChanges(ctx context.Context, ch *channel, since, to place) 
 
 // waiting is a frame on its way to a client.
 type waiting struct {
-	frame []byte
-	at    place
+	frame
+	at place
 }
 
 // tellAll queues frames as the client reads.
 func (c *client) tellAll(ctx context.Context, f *flow, list []waiting) bool {
 	for _, w := range list {
-		if !c.waitForRoom(ctx, w.at.before()) {
+		if !c.out.wait(ctx) {
 			return false
 		}
 		f.tell(c, w.frame, w.at)
@@ -223,14 +200,14 @@ func (h *Hub) tellReplayed(ctx context.Context, b *batch) bool {
 }
 
 // replayBroadcasts tells a channel of the broadcasts after a place, and has it go on
-// live. It is asked for by r, which is nil for one that has lagged.
+// live. r is what asks for it; nil for what came while that was told.
 func (c *client) replayBroadcasts(ctx context.Context, ch *channel, since place, r *replayOption) {
 	for c.channel(ch.wire) == ch {
 		to := ch.broadcasts.hold(&c.hub.sent, since)
 		if gap := c.readBroadcasts(ctx, ch, since, to, r); gap != nil {
 			c.put(ch.resyncBroadcasts(gap, to))
 		}
-		if !c.waitForRoom(ctx, to) || ch.broadcasts.release(c) {
+		if !c.out.wait(ctx) || ch.broadcasts.release(c) {
 			return
 		}
 		since, r = to, nil
@@ -266,7 +243,7 @@ func (c *client) readBroadcasts(ctx context.Context, ch *channel, since, to plac
 				b.From == ch.id && !ch.self {
 				return
 			}
-			told = append(told, waiting{b.frame(c.v, at, r != nil), at})
+			told = append(told, waiting{frame{data: b.frame(c.v, at, r != nil)}, at})
 		})
 		switch {
 		case !byTime:

@@ -175,7 +175,7 @@ func (c *client) sendSnapshots(ctx context.Context, ch *channel) bool {
 				Rows    []json.RawMessage `json:"rows"`
 				Last    bool              `json:"last"`
 			}{b.ID, b.Schema, *b.Table, columns, rows[:n:n], last})
-			if err != nil || !c.waitForRoom(ctx, ch.since) {
+			if err != nil || !c.out.wait(ctx) {
 				return false
 			}
 			clear(rows[:n])
