@@ -44,6 +44,7 @@ $$;
 {{ template "fluxbase/await.sql" . }}
 {{ template "fluxbase/renew.sql" . }}
 {{ template "fluxbase/read_message_keys.sql" . }}
+{{ template "fluxbase/set_setting.sql" . }}
 {{ template "fluxbase/claim_consumer.sql" . }}
 {{ template "fluxbase/store_position.sql" . }}
 {{ template "fluxbase/oldest_position.sql" . }}
@@ -80,6 +81,8 @@ $$;
 {{ template "realtime/read_presences.sql" . }}
 {{ template "realtime/remove_dead_proxies.sql" . }}
 {{ template "realtime/presence.sql" . }}
+{{ template "realtime/change_connections.sql" . }}
+{{ template "realtime/connection_counts.sql" . }}
 {{ template "realtime/see.sql" . }}
 {{ template "realtime/const_text.sql" . }}
 {{ template "realtime/translate.sql" . }}
@@ -97,6 +100,7 @@ $$;
 {{ template "realtime/condition.sql" . }}
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
+{{ template "realtime/explain.sql" . }}
 
 reset role;
 

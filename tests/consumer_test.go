@@ -2,11 +2,13 @@ package tests
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -263,4 +265,52 @@ func TestSlowWorkReadsTheLogAgain(t *testing.T) {
 		}
 		return gone
 	})
+}
+
+// Of many that claim the same work in one moment one has it, and of two that store its
+// place at once the one behind the newer fence.
+func TestClaimsOfOneConsumerMeet(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	const callers, rounds = 8, 20
+	var conns []*pgx.Conn
+	for range callers {
+		conns = append(conns, openURL(t, db.URL(sql.Replication)))
+	}
+	for round := range rounds {
+		name := fmt.Sprintf("work %d", round)
+		var running sync.WaitGroup
+		var holders, stored atomic.Int64
+		for _, conn := range conns {
+			running.Go(func() {
+				// Each that finds the lease of another run out takes over, and stores.
+				const claim = `select fence from fluxbase.claim_consumer($1, gen_random_uuid(), $2, '1/1')`
+				for _, lease := range []string{"-1 s", "1 min"} {
+					var fence int64
+					err := conn.QueryRow(t.Context(), claim, name, lease).Scan(&fence)
+					if errors.Is(err, pgx.ErrNoRows) {
+						return
+					}
+					if err != nil {
+						t.Errorf("claim: %v", err)
+						return
+					}
+					if lease == "1 min" {
+						holders.Add(1)
+					}
+					_, err = conn.Exec(t.Context(), `select fluxbase.store_position($1, $2, '1/1/0/1')`, name, fence)
+					if err == nil && lease == "1 min" {
+						stored.Add(1)
+					}
+					if err != nil && sqlState(err) != "55000" {
+						t.Errorf("store: %v", err)
+					}
+				}
+			})
+		}
+		running.Wait()
+		if holders.Load() != 1 || stored.Load() != 1 {
+			t.Fatalf("round %d: %d hold it, and %d of them have stored their place", round, holders.Load(), stored.Load())
+		}
+	}
 }

@@ -80,11 +80,7 @@ func TestStreamTellsEveryKindOfChange(t *testing.T) {
 func TestStreamTellsARowOfFiveMegabytes(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
-	exec(t, db, `create table t (id integer primary key, v text)`)
-	publish(t, db, "t")
-	s := newStream(t, db, replication.Config{})
-	l := listen(t, s, changes.Options{Want: everything})
-	l.gap()
+	_, l := streamOf(t, db, "t (id integer primary key, v text)", replication.Config{})
 	exec(t, db, `insert into t select 1, string_agg(md5(i::text), '') from generate_series(1, 5 * 1024 * 32) as i`)
 	var want []byte
 	if err := db.Conn(t).QueryRow(t.Context(), `select sha256(v::bytea) from t`).Scan(&want); err != nil {
@@ -196,11 +192,7 @@ func TestStreamKnowsTablesAsTheyWereAtTheChange(t *testing.T) {
 func TestStreamTellsEachRowWithTheColumnsItHad(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
-	exec(t, db, `create table t (id integer generated always as identity primary key)`)
-	publish(t, db, "t")
-	s := newStream(t, db, replication.Config{})
-	l := listen(t, s, changes.Options{Want: everything})
-	l.gap()
+	_, l := streamOf(t, db, "t (id integer generated always as identity primary key)", replication.Config{})
 
 	const added, writers = 20, 4
 	var running sync.WaitGroup

@@ -79,6 +79,9 @@ func startWorker(t *testing.T, db *dbtest.DB, instance string) *worker {
 // end sends a signal and waits for the end; told to stop, it must stop well.
 func (w *worker) end(t *testing.T, sig syscall.Signal) {
 	t.Helper()
+	if sig != syscall.SIGKILL { // which it can't hear before it begins
+		eventually(t, "the worker has begun", func() bool { return w.log.String() != "" })
+	}
 	_ = w.cmd.Process.Signal(sig)
 	late := time.AfterFunc(time.Minute, func() { _ = w.cmd.Process.Kill() })
 	defer late.Stop()
@@ -92,6 +95,7 @@ func work(url string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log.Info("a worker begins")
 	fail := func(err error) {
 		if err != nil {
 			log.Error("the worker fails", "error", err)

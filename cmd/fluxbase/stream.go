@@ -20,9 +20,9 @@ import (
 // busConnections is one for the lease and one for what the stream waits for.
 const busConnections = 2
 
-// emitConnections are for broadcasts, who is present, the reading of that, and the
-// lease of the connections.
-const emitConnections = 4
+// emitConnections are for broadcasts, who is present, the reading of that, who may
+// connect, and the lease of all that.
+const emitConnections = 5
 
 // streamAway is for balancers that send clients of realtime: without a current stream
 // those hear nothing.
@@ -97,12 +97,16 @@ func channels(ctx context.Context, set *settings, source changes.Source, name st
 	if err != nil {
 		return nil, nil, err
 	}
+	proxies, err := web.ParseProxies(set.Server.TrustedProxies)
+	if err != nil {
+		return nil, nil, err
+	}
 	emit, err := pg.Open(ctx, set.DB, set.Stream.DatabaseURL, emitConnections, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
 	}
 	return realtime.New(set.Realtime, realtime.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source,
-		Tokens: tokens, Origins: set.Server.CORSOrigins, Name: name, Log: deps.Log, Reg: deps.Reg,
+		Tokens: tokens, Origins: set.Server.CORSOrigins, Proxies: proxies, Name: name, Log: deps.Log, Reg: deps.Reg,
 	}), emit, nil
 }

@@ -4,13 +4,17 @@ import "time"
 
 // Config is how much a client may ask for.
 type Config struct {
-	MaxConnections    int           `envconfig:"FLUXBASE_REALTIME_MAX_CONNECTIONS" default:"10000" desc:"Open WebSockets of this process; the next one is refused with 429."`
+	MaxConnections    int           `envconfig:"FLUXBASE_REALTIME_MAX_CONNECTIONS" default:"1000" desc:"Open WebSockets of all processes together; the next one is closed with 1008, as with the next two. Where it is set, the setting realtime.max_connections of the database comes before it (fluxbase.set_setting), without a restart."`
+	MaxPerUser        int           `envconfig:"FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_USER" default:"10" desc:"WebSockets of one user, over all processes; realtime.max_connections_per_user in the database. A connection is a user's from the first token that names one."`
+	MaxPerIP          int           `envconfig:"FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_IP" default:"20" desc:"WebSockets that show no user, from one IPv4 address or one IPv6 network of 64 bits, over all processes; realtime.max_connections_per_ip in the database. Behind balancers set FLUXBASE_SERVER_TRUSTED_PROXIES."`
 	MaxChannels       int           `envconfig:"FLUXBASE_REALTIME_MAX_CHANNELS" default:"100" desc:"Channels that one connection may have joined at once."`
 	JoinsPerSecond    int           `envconfig:"FLUXBASE_REALTIME_JOINS_PER_SECOND" default:"100" desc:"Joins, leaves and new tokens of one connection, of which each may ask the database. A connection with more is closed with 1008."`
 	MessagesPerSecond int           `envconfig:"FLUXBASE_REALTIME_MESSAGES_PER_SECOND" default:"100" desc:"Messages that one connection may send. The channel that sends more is closed."`
 	MaxMessageBytes   int64         `envconfig:"FLUXBASE_REALTIME_MAX_MESSAGE_BYTES" default:"3145728" desc:"Size of a message that a client may send; a connection with a larger one is closed with 1009."`
-	QueueMessages     int           `envconfig:"FLUXBASE_REALTIME_QUEUE_MESSAGES" default:"256" desc:"Messages that may wait for a client that reads too slowly; with the next one it is closed with 1008."`
-	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it, beside what is being written. A single message may be larger."`
+	QueueMessages     int           `envconfig:"FLUXBASE_REALTIME_CLIENT_MESSAGE_QUEUE_SIZE" default:"256" desc:"Messages that may wait for a client beside the one it is being sent; with the next one it is closed with 1008."`
+	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_CLIENT_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it in the same way. A single message may be larger."`
+	SlowThreshold     int           `envconfig:"FLUXBASE_REALTIME_SLOW_CLIENT_THRESHOLD" default:"100" desc:"A client for which as many messages wait is slow, as is one for which FLUXBASE_REALTIME_CLIENT_QUEUE_BYTES do."`
+	SlowTimeout       time.Duration `envconfig:"FLUXBASE_REALTIME_SLOW_CLIENT_TIMEOUT" default:"30s" desc:"A client that is slow for as long without a break is closed with 1008."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
 	CacheEntries      int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_ENTRIES" default:"100000" desc:"Decisions of policies that read other tables, which are remembered until these tables change."`
 	CacheBytes        int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_BYTES" default:"67108864" desc:"Memory for them."`
@@ -29,12 +33,15 @@ func (c *Config) Check() error {
 		value *int
 		or    int
 	}{
-		{&c.MaxConnections, 10_000},
+		{&c.MaxConnections, 1000},
+		{&c.MaxPerUser, 10},
+		{&c.MaxPerIP, 20},
 		{&c.MaxChannels, 100},
 		{&c.JoinsPerSecond, 100},
 		{&c.MessagesPerSecond, 100},
 		{&c.QueueMessages, 256},
 		{&c.QueueBytes, 256 << 10},
+		{&c.SlowThreshold, 100},
 		{&c.CacheEntries, 100_000},
 		{&c.CacheBytes, 64 << 20},
 		{&c.ShadowOneIn, 1000},
@@ -48,6 +55,9 @@ func (c *Config) Check() error {
 	}
 	if c.MaxMessageBytes <= 0 {
 		c.MaxMessageBytes = 3 << 20
+	}
+	if c.SlowTimeout <= 0 {
+		c.SlowTimeout = 30 * time.Second
 	}
 	if c.PingInterval <= 0 {
 		c.PingInterval = 25 * time.Second

@@ -63,7 +63,7 @@ func (h *Hub) deliverChange(c *change) (unsure []*channel) {
 		payload := make([]byte, 0, len(data)+len(ids[to])+20)
 		payload = append(append(payload, `{"ids":[`...), ids[to]...)
 		payload = append(append(payload, `],"data":`...), data...)
-		ch.client.send(null, null, ch.wire, eventChanges, append(payload, '}'))
+		ch.client.tell(frame{ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), c.tx.Time})
 	}
 	return unsure
 }

@@ -53,8 +53,8 @@ func (h *Hub) Serve(w *web.Response, r *http.Request) error {
 	return serve(w, r)
 }
 
-// smallBuffers are enough: messages are read in parts, and written from the queue.
-const smallBuffers = 1024
+// readBuffer is small, since each connection has one: what is longer is read without it.
+const readBuffer = 128
 
 const handshakeTimeout = 5 * time.Second
 
@@ -79,13 +79,13 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	if !websocket.IsWebSocketUpgrade(r) {
 		return errUpgrade
 	}
-	c := newClient(h, versionOf(query.Get("vsn")), who)
+	c := newClient(h, versionOf(query.Get("vsn")), who, h.origin(r))
 	if err := h.reserve(); err != nil {
 		return err
 	}
 	var refused error
 	up := websocket.Upgrader{
-		ReadBufferSize: smallBuffers, WriteBufferSize: smallBuffers, HandshakeTimeout: handshakeTimeout,
+		ReadBufferSize: readBuffer, WriteBufferPool: &h.unused, HandshakeTimeout: handshakeTimeout,
 		CheckOrigin: func(*http.Request) bool { return true }, // checked above
 		Error: func(_ http.ResponseWriter, _ *http.Request, _ int, reason error) {
 			refused = errUpgrade.Because(reason)
@@ -102,6 +102,20 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	h.enter(c)
 	go c.run()
 	return nil
+}
+
+// origin is where a connection is counted: a network of 64 bits is one household in
+// IPv6. Empty is not known.
+func (h *Hub) origin(r *http.Request) string {
+	addr := h.Proxies.Client(r)
+	switch {
+	case !addr.IsValid():
+		return ""
+	case addr.Is4():
+		return addr.String()
+	}
+	network, _ := addr.Prefix(64) // valid for each IPv6 address
+	return network.String()
 }
 
 // allowed tells whether the page that asks may connect: one of an allowed origin, or of

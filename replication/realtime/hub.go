@@ -6,15 +6,18 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
 // Deps is what a Hub works with.
@@ -34,6 +37,8 @@ type Deps struct {
 	Tokens *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
+	// Proxies tell where clients come from.
+	Proxies web.Proxies
 	// Name of this process, for people.
 	Name string
 	Log  *slog.Logger
@@ -50,6 +55,11 @@ type Hub struct {
 	sender  *sender
 	seed    maphash.Seed
 	shards  [shards]shard
+	limits  limits
+	pens    pens
+	writers []writer
+	// unused is for the WebSocket library, which does not write.
+	unused sync.Pool
 
 	bindings bindings
 	audience audience
@@ -64,6 +74,7 @@ type Hub struct {
 	id          string
 	attendances *attendances
 	tracks      *tracks
+	admissions  *admissions
 	restored    *time.Timer
 
 	inspector inspector
@@ -71,7 +82,7 @@ type Hub struct {
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
-	open    int // clients, and those whose connection is being made
+	entered int
 	closing bool
 	running sync.WaitGroup // of all that are open
 }
@@ -94,11 +105,19 @@ type shard struct {
 // passed Check.
 func New(cfg Config, deps Deps) *Hub {
 	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID()}
+	h.limits = limits{
+		maxMessages: cfg.QueueMessages, maxBytes: cfg.QueueBytes,
+		slowMessages: cfg.SlowThreshold, slowBytes: cfg.QueueBytes, slowTimeout: cfg.SlowTimeout,
+	}
+	h.writers = make([]writer, 2*runtime.GOMAXPROCS(0))
+	for i := range h.writers {
+		h.writers[i].pens = &h.pens
+	}
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
 	h.bindings.by = map[changes.Table]*tableBindings{}
-	h.attendances, h.tracks = newAttendances(h), newTracks(h)
+	h.attendances, h.tracks, h.admissions = newAttendances(h), newTracks(h), newAdmissions(h)
 	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
 	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
 	h.planner.plans, h.planner.unseen, h.planner.reads = map[planKey]*plan{}, map[uint32]struct{}{}, map[uint32][]*plan{}
@@ -122,6 +141,7 @@ const stopReason = "the server is stopping"
 func (h *Hub) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	following.Go(func() { h.follow(ctx) })
+	following.Go(func() { h.beat(ctx) })
 	defer following.Wait()
 	attended := h.attended(ctx)
 	defer attended()
@@ -130,7 +150,7 @@ func (h *Hub) Run(ctx context.Context) {
 	h.mu.Lock()
 	h.closing = true
 	for c := range h.clients {
-		c.out.close(closeFrame(closeGoingAway, stopReason))
+		c.end(closeGoingAway, stopReason)
 	}
 	h.mu.Unlock()
 	late := time.AfterFunc(stopPatience, func() {
@@ -144,17 +164,16 @@ func (h *Hub) Run(ctx context.Context) {
 	h.running.Wait()
 }
 
-// reserve counts a client in, unless there are too many or the process stops.
+// reserve takes a client, unless too many wait to be admitted or the process stops.
 func (h *Hub) reserve() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.closing:
 		return errStopping
-	case h.open >= h.cfg.MaxConnections:
+	case h.admissions.waiting() >= maxWaitingTickets:
 		return errTooManyClients
 	}
-	h.open++
 	h.running.Add(1)
 	return nil
 }
@@ -163,9 +182,11 @@ func (h *Hub) reserve() error {
 func (h *Hub) enter(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.entered++
+	c.turn, c.writer, c.raw = h.entered%beats, &h.writers[h.entered%len(h.writers)], rawOf(c.conn.NetConn())
 	h.clients[c] = struct{}{}
 	if h.closing {
-		c.out.close(closeFrame(closeGoingAway, stopReason))
+		c.end(closeGoingAway, stopReason)
 	}
 }
 
@@ -174,8 +195,49 @@ func (h *Hub) exit(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.clients, c)
-	h.open--
 	h.running.Done()
+}
+
+// beats are how many times clients are looked at between two pings of the same.
+const beats = 16
+
+// beat pings each client once in a ping interval, until ctx ends.
+func (h *Hub) beat(ctx context.Context) {
+	tick := time.NewTicker(max(h.cfg.PingInterval/beats, time.Millisecond))
+	defer tick.Stop()
+	for turn := 0; ; turn = (turn + 1) % beats {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			h.ping(turn, now)
+		}
+	}
+}
+
+// ping asks the clients whose turn it is for a sign of life, and ends those that have
+// given none for three intervals.
+func (h *Hub) ping(turn int, now time.Time) {
+	dead := now.Add(-3 * h.cfg.PingInterval).UnixNano()
+	for _, c := range h.atTurn(turn) {
+		if c.seen.Load() < dead {
+			c.end(websocket.CloseNormalClosure, "no sign of life")
+		}
+		c.offer(pingFrame) // who has no room for it has enough to answer
+	}
+}
+
+var pingFrame = frame{data: frameControl(opPing, "")}
+
+func (h *Hub) atTurn(turn int) (list []*client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.clients {
+		if c.turn == turn {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func (h *Hub) shard(r room) *shard {

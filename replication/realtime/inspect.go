@@ -67,6 +67,10 @@ func (h *Hub) serveInspect(w *web.Response, r *http.Request) error {
 		return h.serveFigures(w, r)
 	case "":
 		name = "/index.html"
+	case "/": // from where the page would not find its files
+		w.Header().Set("Location", "../inspect")
+		w.WriteHeader(http.StatusPermanentRedirect)
+		return nil
 	}
 	body, err := fs.ReadFile(inspectFiles, "inspect"+name)
 	if err != nil {
@@ -110,7 +114,12 @@ func (h *Hub) serveFigures(w *web.Response, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would collect the lines
+	w.WriteHeader(http.StatusOK)
 	for {
+		// What is written is sent, the headers first; the page then knows that its key is good.
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return nil
+		}
 		select {
 		case <-r.Context().Done():
 			return nil
@@ -119,9 +128,6 @@ func (h *Hub) serveFigures(w *web.Response, r *http.Request) error {
 				return nil
 			}
 			if _, err := w.Write(line); err != nil {
-				return nil
-			}
-			if err := http.NewResponseController(w).Flush(); err != nil {
 				return nil
 			}
 		}

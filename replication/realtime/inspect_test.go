@@ -72,7 +72,10 @@ func TestThePageLoadsWhatIsOursAlone(t *testing.T) {
 	if w, err := getInspect(t, h, inspectPath); err != nil || !strings.Contains(w.Body.String(), "<!doctype html>") {
 		t.Errorf("the page: %v, %.100s", err, w.Body)
 	}
-	for _, missing := range []string{"/inspect/", "/inspect/nothing.js", "/inspect/..", "/inspect/../inspect.go", "/inspect//index.html", "/inspect/%69ndex.html"} {
+	if w, err := getInspect(t, h, "/inspect/"); err != nil || w.Code != http.StatusPermanentRedirect || w.Header().Get("Location") != "../inspect" {
+		t.Errorf("with a slash: %d to %q, %v", w.Code, w.Header().Get("Location"), err)
+	}
+	for _, missing := range []string{"/inspect/nothing.js", "/inspect/..", "/inspect/../inspect.go", "/inspect//index.html", "/inspect/%69ndex.html"} {
 		if w, err := getInspect(t, h, missing); !errors.Is(err, web.NotFound) {
 			t.Errorf("%s: %v, %.100s; want no such path", missing, err, w.Body)
 		}

@@ -1,12 +1,19 @@
 package realtime
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 type metrics struct {
 	channels             prometheus.Gauge
 	received, sent, slow prometheus.Counter
 	refused, fenced      prometheus.Counter
 	authorize, see       prometheus.Histogram
+	turnedAway           *prometheus.CounterVec
+	// delivered counts a message as written that tells of a commit at a time.
+	delivered func(committed time.Time)
 	// decisions counts who may see a row, by how it was found out.
 	decisions *prometheus.CounterVec
 	byPlan    prometheus.Counter
@@ -53,6 +60,9 @@ func newMetrics(h *Hub) *metrics {
 		authorize: histogram("authorize_seconds", "Time to ask the policies for the rights in a private channel."),
 		see:       histogram("see_seconds", "Time to ask the policies who may see the changes of a table."),
 	}
+	delivery := histogram("delivery_seconds", "Time from a commit, by the database's clock, until a client's connection has taken the message that tells of it.")
+	// The clocks may differ by more than it takes.
+	m.delivered = func(committed time.Time) { delivery.Observe(max(0, time.Since(committed).Seconds())) }
 	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fluxbase_realtime_policy_decisions_total",
 		Help: "Decisions who of a role may see a changed row, by tier: 0 in this process, 1 by Postgres for all at once or from memory, 2 by Postgres for each caller.",
@@ -71,8 +81,13 @@ func newMetrics(h *Hub) *metrics {
 	m.decidedBytes = number("policy_cache_bytes", "Memory that they take.")
 	m.visible = histogram("visible_seconds", "Time to ask who of a role may see rows, for all subscribers at once.")
 	m.errors = counter("policy_errors_total", "Times that a policy raised for a subscriber, who was told to read the table again.")
+	m.turnedAway = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fluxbase_realtime_connections_refused_total",
+		Help: "Connections closed because they met a limit, or because the database that counts them was away, by limit.",
+	}, []string{"limit"})
 	h.Reg.MustRegister(
-		m.decisions, m.errors, m.hits, m.misses, m.evicted, m.checked, m.mismatches, m.decided, m.decidedBytes, m.visible,
+		m.decisions, m.errors, delivery, m.turnedAway, m.hits, m.misses, m.evicted, m.checked, m.mismatches,
+		m.decided, m.decidedBytes, m.visible,
 		m.channels, m.received, m.sent, m.slow, m.refused, m.fenced, m.authorize, m.see,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",

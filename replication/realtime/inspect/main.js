@@ -32,7 +32,9 @@ const charts = [
   { of: ch + 'lag_seconds', title: 'Lag of the stream', show: duration, least: 0.5,
     lines: [{ name: 'at most', of: gauge(ch + 'lag_seconds') }] },
   { of: rt + 'delivery_seconds', title: 'From commit to client', show: duration, least: 0.001, lines: both(rt + 'delivery_seconds') },
-  { of: rt + 'see_seconds', title: 'Asking who may see', show: duration, least: 0.001, lines: both(rt + 'see_seconds') },
+  { of: rt + 'policy_decisions_total', title: 'Decisions who may see, per second', show: count, least: 5,
+    lines: [{ name: 'by this process', of: rateOf(rt + 'policy_decisions_total', '0') }, { name: 'by Postgres', of: rateOf(rt + 'policy_decisions_total', '2') }] },
+  { of: rt + 'see_seconds', title: 'Postgres asked who may see', show: duration, least: 0.001, lines: both(rt + 'see_seconds') },
 ]
 
 const tiles = [
@@ -40,7 +42,7 @@ const tiles = [
   ['Channels joined', gauge(rt + 'channels'), count],
   ['Messages in', rateOf(rt + 'messages_received_total'), perSecond],
   ['Messages out', rateOf(rt + 'messages_sent_total'), perSecond],
-  ['Wait to be read', gauge(rt + 'queued_messages'), count],
+  ['Waiting messages', gauge(rt + 'queued_messages'), count],
   ['Closed as too slow', gauge(rt + 'slow_clients_total'), count],
   ['Joins refused', gauge(rt + 'joins_refused_total'), count],
   ['Log not received', gauge(ch + 'lag_bytes'), bytes],
