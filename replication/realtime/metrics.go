@@ -88,7 +88,8 @@ func newMetrics(h *Hub) *metrics {
 		Help: "Connections closed because they met a limit, or because the database that counts them was away, by limit.",
 	}, []string{"limit"})
 	h.Reg.MustRegister(
-		m.decisions, m.errors, delivery, m.turnedAway, m.hits, m.misses, m.evicted, m.checked, m.mismatches, m.decided, m.decidedBytes, m.visible,
+		m.decisions, m.errors, delivery, m.turnedAway, m.hits, m.misses, m.evicted, m.checked, m.mismatches,
+		m.decided, m.decidedBytes, m.visible,
 		m.channels, m.received, m.sent, m.slow, m.lagged, m.refused, m.fenced, m.authorize, m.see,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",
