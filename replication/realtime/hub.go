@@ -294,12 +294,7 @@ func (h *Hub) rename(ch *channel, who *identity) {
 	s := h.shard(ch.room)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	listens := ch.party.Load() != nil
-	h.audience.dismiss(ch, ch.bindings)
-	ch.who.Store(who)
-	if listens {
-		h.audience.admit(ch, ch.bindings)
-	}
+	h.audience.rename(ch, who)
 }
 
 // broadcast is a message between processes.

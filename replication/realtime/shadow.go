@@ -26,8 +26,11 @@ const maxChecked = 20
 func (h *Hub) check(ctx context.Context, b *batch) {
 	h.judge(time.Now())
 	for _, c := range b.changes {
+		if !c.live {
+			continue
+		}
 		for role, p := range c.row.set.plans {
-			if !c.live || !p.decides() || !c.row.set.tells(p) || rand.IntN(h.cfg.ShadowOneIn) > 0 {
+			if !p.decides() || !c.row.set.tells(p) || rand.IntN(h.cfg.ShadowOneIn) > 0 {
 				continue
 			}
 			var list []*seat
