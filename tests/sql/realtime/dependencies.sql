@@ -1,3 +1,5 @@
+-- Files that replace the publications or event triggers wait for each other.
+select pg_advisory_xact_lock(4);
 select plan(22);
 
 create table public.notes (
