@@ -98,6 +98,7 @@ $$;
 {{ template "realtime/render.sql" . }}
 {{ template "realtime/loose_columns.sql" . }}
 {{ template "realtime/condition.sql" . }}
+{{ template "realtime/read_rows.sql" . }}
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
 {{ template "realtime/explain.sql" . }}

@@ -44,7 +44,7 @@ func stream(ctx context.Context, set *settings, address string, f *front, reg *p
 		return fmt.Errorf("find a name for this process: %w", err)
 	}
 	name := host + " " + address
-	handlers, changed, missed := map[string]func([]byte){}, f.schemaChanged, func() {}
+	handlers, changed, missed := map[string]func(*changes.Transaction, []byte){}, f.schemaChanged, func(*changes.Gap) {}
 	var b *bus.Bus
 	run := func() {}
 	if set.Main.on("realtime") {
@@ -54,12 +54,14 @@ func stream(ctx context.Context, set *settings, address string, f *front, reg *p
 		}
 		hub.Metrics = reg
 		hub.Announced = func() bool { return b.AnnouncesDDL() }
+		hub.Open = func(tx *changes.Transaction, e *changes.Event) ([]byte, error) { return b.Open(tx, e) }
 		run = func() {
 			defer emit.Close()
 			hub.Lease = b.ID()
 			hub.Run(ctx)
 		}
-		handlers["broadcast"], handlers["presence"] = hub.Broadcasts, hub.Presences
+		handlers["broadcast"] = hub.Broadcasts
+		handlers["presence"] = func(_ *changes.Transaction, data []byte) { hub.Presences(data) }
 		missed = hub.Missed
 		changed = func() {
 			f.schemaChanged()

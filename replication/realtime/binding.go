@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,6 +22,8 @@ type binding struct {
 	filter *filter // nil is none
 	// selection is Select as selectFields takes it.
 	selection string
+	// snapshot is what it has been told of at once; nil if it asks for none.
+	snapshot *tableSnapshot
 }
 
 // bindingSpec is as the client writes it, and gets it back with an id: the client
@@ -51,6 +54,40 @@ func (b *binding) key() changes.Table {
 // hears tells whether an event of its tables is asked for.
 func (b *binding) hears(event string) bool { return b.Event == anyName || b.Event == event }
 
+// knows tells whether what a transaction has done is told already: by the snapshot, or
+// because it was before the join.
+func (b *binding) knows(tx *changes.Transaction) bool {
+	if b.snapshot != nil {
+		return b.snapshot.shows(tx)
+	}
+	return !after(tx).isAfter(b.ch.from)
+}
+
+// bindingsOf returns the bindings of a channel that a table's changes may concern.
+func (ch *channel) bindingsOf(t changes.Table) (list []*binding) {
+	if t.Schema == internalSchema {
+		return nil
+	}
+	keys := keysOf(t)
+	for _, b := range ch.bindings {
+		if slices.Contains(keys[:], b.key()) {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// want is what of the stream a channel's bindings may concern.
+func (ch *channel) want() changes.Want {
+	var w changes.Want
+	for _, b := range ch.bindings {
+		k := b.key()
+		w.Tables = append(w.Tables, k)
+		w.AllTables = w.AllTables || k.Name == ""
+	}
+	return w
+}
+
 const maxBindings = 100
 
 // bind reads and checks what a join wants to hear of. Its error is for the client.
@@ -66,7 +103,8 @@ func (h *Hub) bind(ctx context.Context, ch *channel, raw []json.RawMessage) erro
 	}
 	for _, r := range raw {
 		b := &binding{ch: ch}
-		if json.Unmarshal(r, &b.bindingSpec) != nil {
+		var asks struct{ Snapshot bool }
+		if json.Unmarshal(r, &b.bindingSpec) != nil || json.Unmarshal(r, &asks) != nil {
 			return errors.New("RealtimeDisabledForConfiguration: postgres_changes are not well formed")
 		}
 		switch b.Event {
@@ -81,6 +119,12 @@ func (h *Hub) bind(ctx context.Context, ch *channel, raw []json.RawMessage) erro
 			}
 		}
 		b.selection = selectionOf(b.Select)
+		if asks.Snapshot {
+			if b.key().Name == "" {
+				return errors.New("RealtimeDisabledForConfiguration: a snapshot needs a table")
+			}
+			b.snapshot, ch.snapshots = new(tableSnapshot), true
+		}
 		b.ID = h.bindings.last.Add(1)
 		ch.bindings = append(ch.bindings, b)
 	}

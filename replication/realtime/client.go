@@ -23,6 +23,8 @@ type client struct {
 	v    version
 	// key is who opened the connection; channels without a token of their own are its.
 	key identity
+	// agent is what its program calls itself.
+	agent string
 	// ctx ends when nothing can be written any more.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -45,9 +47,17 @@ type client struct {
 
 	// Of the goroutine that reads.
 	messages, joins, presences bucket
+	left                       bool // the client has said that it goes
 
 	mu       sync.Mutex
 	channels map[string]*channel // by the topic on the wire
+	// replays are under way; none begins once closed is set.
+	replays sync.WaitGroup
+	closed  bool
+	// asked is when it was asked to confirm what it has read, zero if it has answered;
+	// acked is up to where it did.
+	asked time.Time
+	acked place
 }
 
 func newClient(h *Hub, v version, key identity, ip string) *client {
@@ -93,8 +103,13 @@ func (c *client) listen() {
 		c.put(frameControl(opPong, data))
 		return alive(data)
 	})
-	c.conn.SetPongHandler(alive)
-	c.conn.SetCloseHandler(func(int, string) error {
+	c.conn.SetPongHandler(func(data string) error {
+		c.answer(data)
+		return alive(data)
+	})
+	c.conn.SetCloseHandler(func(code int, reason string) error {
+		// The clients of Supabase close a connection that seems dead to them as if they left.
+		c.left = (code == websocket.CloseNormalClosure || code == websocket.CloseGoingAway) && reason != "heartbeat timeout"
 		c.end(websocket.CloseNormalClosure, "")
 		return nil
 	})
@@ -109,12 +124,21 @@ func (c *client) next() bool {
 // leave ends the connection, when what waits is written.
 func (c *client) leave() {
 	defer c.hub.exit(c)
+	for _, ch := range c.all() {
+		if ch.stay != nil {
+			c.hub.memory.rise(ch.stay, !c.left, time.Now())
+		}
+	}
 	c.end(websocket.CloseNormalClosure, "")
 	for _, ch := range c.all() {
 		c.drop(ch)
 	}
 	c.hub.admissions.leave(c.ticket)
 	c.written.Wait()
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.replays.Wait()
 	c.linger()
 	_ = c.conn.Close()
 }
@@ -128,6 +152,15 @@ func (c *client) linger() {
 		_ = half.CloseWrite()
 	}
 	_, _ = io.Copy(io.Discard, conn)
+}
+
+// replay runs what tells the client of earlier messages, beside what goes on.
+func (c *client) replay(tell func(ctx context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.replays.Go(func() { tell(c.ctx) })
+	}
 }
 
 // heed does what the data asks; false if the connection ends. It keeps its variables
@@ -170,7 +203,7 @@ func (c *client) obey(ctx context.Context, m *message) error {
 		if !c.joins.take(now) {
 			return errTooMuch
 		}
-		c.reply(m, statusOK, emptyObject)
+		c.reply(m, statusOK, c.standing())
 		return nil
 	case m.event == eventJoin:
 		if !c.joins.take(now) {
@@ -224,6 +257,21 @@ func (c *client) obey(ctx context.Context, m *message) error {
 		c.refuse(m, "UnknownEvent: "+m.event)
 	}
 	return nil
+}
+
+// standing is the answer to a heartbeat: the position up to which all channels have been
+// told of changes, while there is one.
+func (c *client) standing() []byte {
+	at := c.hub.told.read() // before the channels are asked
+	for _, ch := range c.all() {
+		if !ch.changes.stands(at) || at.LSN <= ch.quiet {
+			return emptyObject
+		}
+	}
+	if at.LSN == 0 {
+		return emptyObject
+	}
+	return []byte(`{"position":"` + at.String() + `"}`)
 }
 
 var emptyObject = []byte("{}")

@@ -11,10 +11,11 @@ type Config struct {
 	JoinsPerSecond    int           `envconfig:"FLUXBASE_REALTIME_JOINS_PER_SECOND" default:"100" desc:"Joins, leaves and new tokens of one connection, of which each may ask the database. A connection with more is closed with 1008."`
 	MessagesPerSecond int           `envconfig:"FLUXBASE_REALTIME_MESSAGES_PER_SECOND" default:"100" desc:"Messages that one connection may send. The channel that sends more is closed."`
 	MaxMessageBytes   int64         `envconfig:"FLUXBASE_REALTIME_MAX_MESSAGE_BYTES" default:"3145728" desc:"Size of a message that a client may send; a connection with a larger one is closed with 1009."`
-	QueueMessages     int           `envconfig:"FLUXBASE_REALTIME_CLIENT_MESSAGE_QUEUE_SIZE" default:"256" desc:"Messages that may wait for a client beside the one it is being sent; with the next one it is closed with 1008."`
+	QueueMessages     int           `envconfig:"FLUXBASE_REALTIME_CLIENT_MESSAGE_QUEUE_SIZE" default:"256" desc:"Messages that may wait for a client beside the one it is being sent; what comes next waits in the ring."`
 	QueueBytes        int           `envconfig:"FLUXBASE_REALTIME_CLIENT_QUEUE_BYTES" default:"262144" desc:"Bytes that may wait for it in the same way. A single message may be larger."`
 	SlowThreshold     int           `envconfig:"FLUXBASE_REALTIME_SLOW_CLIENT_THRESHOLD" default:"100" desc:"A client for which as many messages wait is slow, as is one for which FLUXBASE_REALTIME_CLIENT_QUEUE_BYTES do."`
 	SlowTimeout       time.Duration `envconfig:"FLUXBASE_REALTIME_SLOW_CLIENT_TIMEOUT" default:"30s" desc:"A client that is slow for as long without a break is closed with 1008."`
+	MaxSnapshotRows   int           `envconfig:"FLUXBASE_REALTIME_MAX_SNAPSHOT_ROWS" default:"10000" desc:"Rows that a join with a snapshot may be told of; one with more is refused."`
 	PingInterval      time.Duration `envconfig:"FLUXBASE_REALTIME_PING_INTERVAL" default:"25s" desc:"How often a client is asked for a sign of life. One that gives none for three times as long is closed."`
 	CacheEntries      int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_ENTRIES" default:"100000" desc:"Decisions of policies that read other tables, which are remembered until these tables change."`
 	CacheBytes        int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_BYTES" default:"67108864" desc:"Memory for them."`
@@ -40,6 +41,7 @@ func (c *Config) Check() error {
 		{&c.JoinsPerSecond, 100},
 		{&c.MessagesPerSecond, 100},
 		{&c.QueueMessages, 256},
+		{&c.MaxSnapshotRows, 10_000},
 		{&c.QueueBytes, 256 << 10},
 		{&c.SlowThreshold, 100},
 		{&c.CacheEntries, 100_000},

@@ -17,9 +17,10 @@ type told struct {
 	selection string
 }
 
-// deliverChange tells of one change those who may see it, each channel once for each
-// selection of columns, and returns the channels for which that could not be decided.
-func (h *Hub) deliverChange(c *change) (unsure []*channel) {
+// deliver tells of one change those who may see it, each channel once for each selection
+// of columns, and returns the channels for which that could not be decided.
+func (b *batch) deliver(c *change, at place) (unsure []*channel) {
+	position := at.String()
 	var order []told
 	ids := map[told][]byte{}
 	for _, w := range c.wanted {
@@ -60,10 +61,14 @@ func (h *Hub) deliverChange(c *change) (unsure []*channel) {
 		if ch.client.channel(ch.wire) != ch {
 			continue
 		}
-		payload := make([]byte, 0, len(data)+len(ids[to])+20)
+		payload := make([]byte, 0, len(data)+len(ids[to])+len(position)+40)
 		payload = append(append(payload, `{"ids":[`...), ids[to]...)
-		payload = append(append(payload, `],"data":`...), data...)
-		ch.client.tell(frame{ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), c.tx.Time})
+		payload = append(payload, ']')
+		if at.LSN > ch.quiet {
+			payload = append(append(append(payload, `,"position":"`...), position...), '"')
+		}
+		payload = append(append(payload, `,"data":`...), data...)
+		b.put(ch, frame{ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), c.tx.Time}, at)
 	}
 	return unsure
 }

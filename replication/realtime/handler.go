@@ -80,6 +80,7 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 		return errUpgrade
 	}
 	c := newClient(h, versionOf(query.Get("vsn")), who, h.origin(r))
+	c.agent = r.UserAgent()
 	if err := h.reserve(); err != nil {
 		return err
 	}

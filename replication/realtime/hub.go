@@ -29,6 +29,8 @@ type Deps struct {
 	Emit *pg.DB
 	// Source tells of changes of tables.
 	Source changes.Source
+	// Open verifies a message of the stream and gives what it says.
+	Open func(tx *changes.Transaction, e *changes.Event) ([]byte, error)
 	// Announced tells whether each change of the schema is certain to come in the
 	// stream. Without it nothing is remembered of policies.
 	Announced func() bool
@@ -69,6 +71,11 @@ type Hub struct {
 	decisions  decisions
 	doubts     []doubt
 	visibility visibility
+	// reached is how far changes of tables have been taken from the stream, told how far
+	// they have been told; sent is the former of broadcasts.
+	reached, told, sent cursor
+	marks               marks
+	memory              memory
 
 	// id of this process among those that hold connections.
 	id          string
@@ -85,6 +92,9 @@ type Hub struct {
 	entered int
 	closing bool
 	running sync.WaitGroup // of all that are open
+
+	// replays has room for as many as may ask the database at once.
+	replays chan struct{}
 }
 
 // shards keep joins of different channels from waiting for each other.
@@ -104,7 +114,9 @@ type shard struct {
 // New makes a Hub that takes clients at once and sends with Run. cfg must have
 // passed Check.
 func New(cfg Config, deps Deps) *Hub {
-	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID()}
+	h := &Hub{
+		Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID(), replays: make(chan struct{}, maxReplays),
+	}
 	h.limits = limits{
 		maxMessages: cfg.QueueMessages, maxBytes: cfg.QueueBytes,
 		slowMessages: cfg.SlowThreshold, slowBytes: cfg.QueueBytes, slowTimeout: cfg.SlowTimeout,
@@ -116,6 +128,7 @@ func New(cfg Config, deps Deps) *Hub {
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
+	h.memory.by = map[habit][]*stay{}
 	h.bindings.by = map[changes.Table]*tableBindings{}
 	h.attendances, h.tracks, h.admissions = newAttendances(h), newTracks(h), newAdmissions(h)
 	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
@@ -301,20 +314,52 @@ type broadcast struct {
 	From string `json:"from,omitempty"`
 }
 
-// Broadcasts delivers what the bus has brought: a JSON array of broadcast. It waits
-// for no client.
-func (h *Hub) Broadcasts(data []byte) {
+// Broadcasts delivers what the bus has brought with a transaction: a JSON array of
+// broadcast. It waits for no client.
+func (h *Hub) Broadcasts(tx *changes.Transaction, data []byte) {
 	var list []broadcast
 	if err := json.Unmarshal(data, &list); err != nil {
 		h.Log.Error("a broadcast of another release is dropped", "error", err)
 		return
 	}
+	at := next(h.sent.read(), tx)
 	for i := range list {
-		h.deliver(&list[i])
+		h.sent.reach(at)
+		h.deliver(&list[i], at)
+		at.n++
 	}
 }
 
-func (h *Hub) deliver(b *broadcast) {
+// next is the place of the broadcast that comes in a transaction after the one at p.
+func next(p place, tx *changes.Transaction) place {
+	if p.Position == tx.Position() && p.n != whole {
+		return place{p.Position, p.n + 1}
+	}
+	return place{tx.Position(), 0}
+}
+
+// Missed reads anew what messages on the bus may have changed, and tells all channels
+// that broadcasts may be missing.
+func (h *Hub) Missed(gap *changes.Gap) {
+	h.attendances.reload()
+	at := place{gap.From, whole}
+	h.sent.reach(at)
+	if gap.Reason == changes.Started {
+		return
+	}
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.RLock()
+		for _, members := range s.rooms {
+			for ch := range members {
+				ch.putBroadcast(frame{data: ch.resyncBroadcasts(gap, at)}, at)
+			}
+		}
+		s.mu.RUnlock()
+	}
+}
+
+func (h *Hub) deliver(b *broadcast, at place) {
 	r := room{b.Topic, b.Private}
 	s := h.shard(r)
 	s.mu.RLock()
@@ -334,22 +379,29 @@ func (h *Hub) deliver(b *broadcast) {
 			continue // has no way to say it
 		}
 		if frames[v] == nil {
-			frames[v] = b.frame(v)
+			frames[v] = b.frame(v, at, false)
 		}
-		ch.client.put(frames[v])
+		ch.putBroadcast(frame{data: frames[v]}, at)
 	}
 }
 
-func (b *broadcast) frame(v version) []byte {
+// frame is what clients get. Its id is the place from which to replay.
+func (b *broadcast) frame(v version, at place, replayed bool) []byte {
 	topic := topicPrefix + b.Topic
+	meta := `{"id":"` + at.String() + `"}`
+	if replayed {
+		meta = `{"replayed":true,"id":"` + at.String() + `"}`
+	}
 	if b.Bytes {
 		payload, _ := base64.StdEncoding.DecodeString(b.Payload) // made by this product
-		return frameBytes(topic, b.Event, payload)
+		return frameBytes(topic, b.Event, meta, payload)
 	}
-	payload := make([]byte, 0, len(b.Payload)+len(b.Event)+50)
+	payload := make([]byte, 0, len(b.Payload)+len(b.Event)+len(meta)+60)
 	payload = append(payload, `{"type":"broadcast","event":`...)
 	payload = append(payload, quote(b.Event)...)
 	payload = append(payload, `,"payload":`...)
 	payload = append(payload, b.Payload...)
+	payload = append(payload, `,"meta":`...)
+	payload = append(payload, meta...)
 	return v.frameText(null, null, topic, eventBroadcast, append(payload, '}'))
 }

@@ -44,6 +44,9 @@ func (b *batch) filter(ctx context.Context, h *Hub) {
 	var open []asked
 	known := map[*changes.Relation]*facts{}
 	for _, c := range b.changes {
+		if c.row == nil {
+			continue
+		}
 		var last *filter
 		var v query.Verdict
 		c.wanted = slices.DeleteFunc(c.wanted, func(w *binding) bool {

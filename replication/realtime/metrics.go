@@ -9,6 +9,7 @@ import (
 type metrics struct {
 	channels             prometheus.Gauge
 	received, sent, slow prometheus.Counter
+	lagged               prometheus.Counter
 	refused, fenced      prometheus.Counter
 	authorize, see       prometheus.Histogram
 	turnedAway           *prometheus.CounterVec
@@ -55,6 +56,7 @@ func newMetrics(h *Hub) *metrics {
 		received:  counter("messages_received_total", "Messages of clients."),
 		sent:      counter("messages_sent_total", "Messages queued for clients."),
 		slow:      counter("slow_clients_total", "Clients closed because they did not read what waited for them."),
+		lagged:    counter("lagged_total", "Channels that went on from the ring because the client read more slowly than messages came."),
 		refused:   counter("joins_refused_total", "Joins answered with an error."),
 		fenced:    counter("fence_retries_total", "Decisions about changes that were asked for again because a commit was not visible yet."),
 		authorize: histogram("authorize_seconds", "Time to ask the policies for the rights in a private channel."),
@@ -86,9 +88,8 @@ func newMetrics(h *Hub) *metrics {
 		Help: "Connections closed because they met a limit, or because the database that counts them was away, by limit.",
 	}, []string{"limit"})
 	h.Reg.MustRegister(
-		m.decisions, m.errors, delivery, m.turnedAway, m.hits, m.misses, m.evicted, m.checked, m.mismatches,
-		m.decided, m.decidedBytes, m.visible,
-		m.channels, m.received, m.sent, m.slow, m.refused, m.fenced, m.authorize, m.see,
+		m.decisions, m.errors, delivery, m.turnedAway, m.hits, m.misses, m.evicted, m.checked, m.mismatches, m.decided, m.decidedBytes, m.visible,
+		m.channels, m.received, m.sent, m.slow, m.lagged, m.refused, m.fenced, m.authorize, m.see,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",
 		}, func() float64 { return float64(h.tracks.count()) }),

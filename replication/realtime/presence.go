@@ -123,9 +123,6 @@ func (a *attendances) reload() {
 	}
 }
 
-// Missed reads anew what messages on the bus may have changed.
-func (h *Hub) Missed() { h.attendances.reload() }
-
 // Presences applies what the bus has brought: a presenceMessage.
 func (h *Hub) Presences(data []byte) {
 	var m presenceMessage

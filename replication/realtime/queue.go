@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -28,6 +29,8 @@ type queue struct {
 	slow time.Time
 	// deadline bounds a write that waits for the client; nil while none does.
 	deadline func(time.Time) error
+	// room is closed when the client has read; nil while nobody waits for that.
+	room chan struct{}
 }
 
 // limits are what may wait for a client.
@@ -72,6 +75,35 @@ func (q *queue) offer(f frame) outcome {
 		q.bound()
 	}
 	return queued
+}
+
+// wait returns once half of what makes a client slow may be added; false if the queue or
+// ctx ends before. A client that does not read ends its queue.
+func (q *queue) wait(ctx context.Context) bool {
+	for {
+		q.mu.Lock()
+		if q.closed || len(q.frames) <= q.limits.slowMessages/2 && q.bytes <= q.limits.slowBytes/2 {
+			defer q.mu.Unlock()
+			return !q.closed
+		}
+		if q.room == nil {
+			q.room = make(chan struct{})
+		}
+		room := q.room
+		q.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return false
+		case <-room:
+		}
+	}
+}
+
+func (q *queue) makeRoom() {
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
 }
 
 // first is how much of the first frame is left.
@@ -121,6 +153,7 @@ func (q *queue) abandon(last []byte, end time.Time) bool {
 
 func (q *queue) finish(last []byte, end time.Time) {
 	q.closed, q.end = true, end
+	q.makeRoom()
 	q.add(frame{data: last})
 	q.bound()
 }
@@ -179,6 +212,7 @@ func (q *queue) wrote(n int, told func(committed time.Time)) (over bool) {
 		done++
 	}
 	q.sent, q.taken = n, 0
+	q.makeRoom()
 	rest := copy(q.frames, q.frames[done:])
 	clear(q.frames[rest:])
 	q.frames = q.frames[:rest]
@@ -220,6 +254,7 @@ func (q *queue) drop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed, q.busy = true, true
+	q.makeRoom()
 	q.frames, q.sent, q.taken, q.bytes = nil, 0, 0, 0
 }
 

@@ -33,18 +33,33 @@ func (h *Hub) tell(ctx context.Context, b *batch) {
 	if len(b.changes) == 0 {
 		return
 	}
-	h.resolve(ctx, b)
+	// What is told again is not for the plans, which belong to who follows the stream.
+	live := slices.ContainsFunc(b.changes, func(c *change) bool { return c.live })
+	if live {
+		h.resolve(ctx, b)
+	}
+	for _, c := range b.changes {
+		c.wanted = slices.DeleteFunc(c.wanted, func(w *binding) bool { return w.knows(c.tx) })
+	}
 	b.filter(ctx, h)
 	b.ask(ctx, h)
-	h.check(ctx, b)
+	if live {
+		h.check(ctx, b)
+	}
 	h.render(ctx, b)
 	unsure := map[*changes.Relation][]*channel{}
+	var at place
 	for _, c := range b.changes {
+		at = place{c.tx.Position(), c.n}
+		if c.notice != "" {
+			b.notice(channelsOf(c.wanted), c.notice, c.relation.Table, at)
+			continue
+		}
 		unsure[c.relation] = append(unsure[c.relation], b.unsure[c]...)
-		unsure[c.relation] = append(unsure[c.relation], h.deliverChange(c)...)
+		unsure[c.relation] = append(unsure[c.relation], b.deliver(c, at)...)
 	}
 	for r, list := range unsure {
-		h.notice(list, "A change of "+r.Schema+"."+r.Name+" could not be checked; read the table again")
+		b.notice(list, "A change of "+r.Schema+"."+r.Name+" could not be checked; read the table again", r.Table, at)
 	}
 }
 

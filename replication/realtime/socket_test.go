@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
@@ -108,7 +109,7 @@ func (s *served) say(topic string, first, n, size int) {
 	if err != nil {
 		panic(err)
 	}
-	s.Broadcasts(data)
+	s.Broadcasts(&changes.Transaction{End: 1}, data)
 }
 
 // hears checks that the messages with numbers first to end come next, in order.
@@ -121,7 +122,7 @@ func hears(t *testing.T, conn *websocket.Conn, first, end int) {
 			t.Fatalf("message %d: %v", i, err)
 		}
 		// Its parts; parsing much JSON would take most of the test's time.
-		head, tail := `"broadcast",{"type":"broadcast","event":"`+strconv.Itoa(i)+`","payload":"`, `"}]`
+		head, tail := `"broadcast",{"type":"broadcast","event":"`+strconv.Itoa(i)+`","payload":"`, `"}}]`
 		if !bytes.Contains(data[:min(len(data), 200)], []byte(head)) || !bytes.HasSuffix(data, []byte(tail)) {
 			t.Fatalf("got %.100s, want message %d", data, i)
 		}

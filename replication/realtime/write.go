@@ -47,7 +47,11 @@ func (c *client) offer(f frame) bool {
 // giveUp ends the connection of a client that does not read; what waits is dropped. It is
 // false if the connection was ending before.
 func (c *client) giveUp() bool {
-	given := c.out.abandon(closeFrame(closePolicy, "too slow"), time.Now().Add(closeTimeout))
+	reason := "too slow"
+	if at := c.confirmed(); at.LSN != 0 {
+		reason += "; it has read up to " + at.String()
+	}
+	given := c.out.abandon(closeFrame(closePolicy, reason), time.Now().Add(closeTimeout))
 	if given {
 		c.hub.metrics.slow.Inc()
 	}

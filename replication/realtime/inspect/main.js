@@ -36,7 +36,7 @@ const charts = [
       { name: 'policies p99', of: quantile(rt + 'see_seconds', 0.99) },
     ] },
   { of: rt + 'policy_decisions_total', title: 'Policy decisions per second', show: count, least: 5,
-    lines: [{ name: 'by this process', of: rateOf(rt + 'policy_decisions_total', '0') }, { name: 'by Postgres', of: rateOf(rt + 'policy_decisions_total', '2') }] },
+    lines: ['0', '1', '2'].map((tier) => ({ name: `tier ${tier}`, of: rateOf(rt + 'policy_decisions_total', tier) })) },
 ]
 
 const tiles = [
