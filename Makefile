@@ -9,8 +9,9 @@ GO_FOLDERS := $(wildcard cmd proxy replication sql plpgsql tests docs)
 # No cached results: the tests drive node and Postgres, whose files Go does not watch.
 TEST_FLAGS ?= -race -count=1 -timeout 15m
 # What the second run, on Postgres 18, would only repeat: tests that choose their
-# own version, because of tools that only Debian's 15 has, or need none.
-ONCE := TestSQL$$|TAP|BodiesOfFunctions|EveryPostgresBetween|IsDownloadedOnce|FormADiamond
+# own version, because of tools that only Debian's 15 has, or need none, and those of
+# a page in a browser.
+ONCE := TestSQL$$|TAP|BodiesOfFunctions|EveryPostgresBetween|IsDownloadedOnce|FormADiamond|InChromium
 PG_CONFIG ?= pg_config
 
 .PHONY: help build test test-pg18 lint fmt docs bench soak extension install-extension dev clean tools
@@ -59,7 +60,7 @@ bench: ## load on loopback beside pgbench, as ratios
 
 soak: ## the same load, one minute a side; ten minutes of hostile requests, and of crashes around the change stream
 	go run ./tests/load -seconds 60 -rounds 1
-	go test ./tests -count=1 -v -timeout 40m -run 'TestFuzzedRequests|TestTenThousandHostileTexts|TablesOwnHistory|BulkLoad' -soak 10m
+	go test ./tests -count=1 -v -timeout 40m -run 'TestFuzzedRequests|TestTenThousandHostileTexts|TablesOwnHistory|BulkLoad|SnapshotsThenChanges|KeepCopies|HearWhatPoliciesShow|RevokedMembers|EvaluatorAgrees' -soak 10m
 
 extension: ## dist/extension: the same database code for create extension
 	@mkdir -p dist/extension
@@ -81,7 +82,7 @@ tools:
 # link their libraries.
 tests/js/node_modules/.stamp: tests/js/package-lock.json
 	@command -v npm >/dev/null || { echo "the tests need Node 20 or newer, with npm"; exit 1; }
-	@echo "npm packages: the real client, Postgres 16 to 18, squawk (about 210 MB)"
+	@echo "npm packages: the real client, Postgres 16 to 18, squawk, playwright (about 230 MB)"
 	cd tests/js && npm ci --ignore-scripts --no-progress --loglevel=error
 	@for pg in tests/js/node_modules/pg*; do (cd "$$pg" && node scripts/hydrate-symlinks.js); done
 	@touch $@

@@ -1,3 +1,5 @@
 -- What earlier releases installed and this one does not, and the old signature of
 -- each function whose arguments or result changed ("create or replace" cannot).
--- One "drop ... if exists" a line. Nothing has been retired yet.
+-- One "drop ... if exists" a line.
+drop function if exists realtime.check_changes(text, text, text, jsonb);
+drop function if exists realtime.match(text[], oid[], jsonb, jsonb);

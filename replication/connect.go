@@ -164,8 +164,8 @@ func (s *Stream) blockers(ctx context.Context, conn *pgx.Conn) string {
 	return "it waits for " + found
 }
 
-// start begins to read the slot and tells the ring from where.
-func (s *Stream) start(ctx context.Context, f facts, own slot) (*pgconn.PgConn, error) {
+// dial opens a connection that can be streamed on.
+func (s *Stream) dial(ctx context.Context) (*pgconn.PgConn, error) {
 	cfg, err := pgconn.ParseConfig(s.cfg.DatabaseURL)
 	if err != nil {
 		return nil, err
@@ -179,7 +179,12 @@ func (s *Stream) start(ctx context.Context, f facts, own slot) (*pgconn.PgConn, 
 	} {
 		cfg.RuntimeParams[name] = value
 	}
-	conn, err := pgconn.ConnectConfig(ctx, cfg)
+	return pgconn.ConnectConfig(ctx, cfg)
+}
+
+// start begins to read the slot and tells the ring from where.
+func (s *Stream) start(ctx context.Context, f facts, own slot) (*pgconn.PgConn, error) {
+	conn, err := s.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -193,22 +198,13 @@ func (s *Stream) start(ctx context.Context, f facts, own slot) (*pgconn.PgConn, 
 func (s *Stream) begin(ctx context.Context, conn *pgconn.PgConn, f facts, own slot) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	system, err := pglogrepl.IdentifySystem(ctx, conn)
+	epoch, flushed, err := identify(ctx, conn)
 	if err != nil {
-		return fmt.Errorf("identify the server: %w", err)
+		return err
 	}
-	id, err := strconv.ParseUint(system.SystemID, 10, 64)
-	if err != nil {
-		return fmt.Errorf("identify the server: %w", err)
-	}
-	epoch := changes.Epoch{System: id, Timeline: uint32(system.Timeline)}
-	from, gap := s.ring.resume(server{epoch, changes.LSN(system.XLogPos), own})
-	err = pglogrepl.StartReplication(ctx, conn, s.slot, pglogrepl.LSN(from), pglogrepl.StartReplicationOptions{
-		Mode:       pglogrepl.LogicalReplication,
-		PluginArgs: []string{"proto_version '1'", "messages 'true'", `publication_names '"` + strings.Join(f.publications, `","`) + `"'`},
-	})
-	if err != nil {
-		return fmt.Errorf("read slot %s: %w", s.slot, err)
+	from, gap := s.ring.resume(server{epoch, flushed, own})
+	if err := startReplication(ctx, conn, s.slot, from, f.publications); err != nil {
+		return err
 	}
 	if gap != "" {
 		s.ring.reset(gap, epoch, from)
@@ -216,6 +212,30 @@ func (s *Stream) begin(ctx context.Context, conn *pgconn.PgConn, f facts, own sl
 	s.decoder.restart(epoch, from)
 	s.flushed = own.confirmed
 	s.log.Info("streaming changes", "slot", s.slot, "from", from, "publications", f.publications, "timeline", epoch.Timeline)
+	return nil
+}
+
+// identify asks which history the server is in, and how far that has come.
+func identify(ctx context.Context, conn *pgconn.PgConn) (changes.Epoch, changes.LSN, error) {
+	system, err := pglogrepl.IdentifySystem(ctx, conn)
+	if err != nil {
+		return changes.Epoch{}, 0, fmt.Errorf("identify the server: %w", err)
+	}
+	id, err := strconv.ParseUint(system.SystemID, 10, 64)
+	if err != nil {
+		return changes.Epoch{}, 0, fmt.Errorf("identify the server: %w", err)
+	}
+	return changes.Epoch{System: id, Timeline: uint32(system.Timeline)}, changes.LSN(system.XLogPos), nil
+}
+
+func startReplication(ctx context.Context, conn *pgconn.PgConn, slot string, from changes.LSN, publications []string) error {
+	err := pglogrepl.StartReplication(ctx, conn, slot, pglogrepl.LSN(from), pglogrepl.StartReplicationOptions{
+		Mode:       pglogrepl.LogicalReplication,
+		PluginArgs: []string{"proto_version '1'", "messages 'true'", `publication_names '"` + strings.Join(publications, `","`) + `"'`},
+	})
+	if err != nil {
+		return fmt.Errorf("read slot %s: %w", slot, err)
+	}
 	return nil
 }
 

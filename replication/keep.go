@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -29,7 +30,7 @@ type beat struct {
 
 // heartbeat takes a message if it is a heartbeat, of whichever process.
 func (s *Stream) heartbeat(tx *changes.Transaction) bool {
-	if tx.XID != 0 || len(tx.Events) != 1 || tx.Events[0].Prefix != heartbeatPrefix {
+	if !isHeartbeat(tx) {
 		return false
 	}
 	s.ring.advance(tx.End)
@@ -37,6 +38,10 @@ func (s *Stream) heartbeat(tx *changes.Transaction) bool {
 		s.ring.prove(b.sent)
 	}
 	return true
+}
+
+func isHeartbeat(tx *changes.Transaction) bool {
+	return tx.XID == 0 && len(tx.Events) == 1 && tx.Events[0].Prefix == heartbeatPrefix
 }
 
 // keeper does what needs a connection of its own beside the stream.
@@ -99,6 +104,9 @@ func (k *keeper) reconnect(ctx context.Context) error {
 func (k *keeper) round(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
+	if err := k.needs(ctx); err != nil {
+		return err
+	}
 	if err := k.beat(ctx); err != nil {
 		return err
 	}
@@ -117,6 +125,26 @@ func (k *keeper) round(ctx context.Context) error {
 		k.swept = time.Now()
 		return k.stream.sweep(ctx, k.conn)
 	}
+	return nil
+}
+
+// needs asks from where on consumers need the log, of this process or of others: it
+// may have to take over from them.
+func (k *keeper) needs(ctx context.Context) error {
+	at, _ := k.stream.ring.state() // before the question
+	oldest := changes.LSN(math.MaxUint64)
+	var text *string
+	err := k.conn.QueryRow(ctx, `select fluxbase.oldest_position($1)::text`, at.Epoch.String()).Scan(&text)
+	switch {
+	case hasCode(err, "42883", "3F000", "42501"): // a database without our functions has no consumers
+	case err != nil:
+		return fmt.Errorf("ask what consumers need: %w", err)
+	case text != nil:
+		if oldest, err = changes.ParseLSN(*text); err != nil {
+			return err
+		}
+	}
+	k.stream.ring.need(at.Epoch, at.LSN, oldest)
 	return nil
 }
 

@@ -29,6 +29,8 @@ type ring struct {
 	attached        bool
 	epoch           changes.Epoch
 	floor, received changes.LSN
+	// needed is from where on consumers with a place in the database need the log.
+	needed changes.LSN
 	// fresh is the latest proof, as time since start (0 for none): all that was
 	// committed before it has been added.
 	fresh  time.Duration
@@ -88,7 +90,7 @@ func (r *ring) reset(reason changes.Reason, epoch changes.Epoch, at changes.LSN)
 	r.attached = true
 	r.base += uint64(len(r.entries))
 	r.entries, r.bytes = nil, 0
-	r.epoch, r.floor, r.received = epoch, at, at
+	r.epoch, r.floor, r.received, r.needed = epoch, at, at, at
 	for s := range r.subs {
 		why := reason
 		if reason == changes.Started && s.from != (changes.Position{}) {
@@ -155,6 +157,21 @@ func (r *ring) evict(now time.Duration) {
 	}
 }
 
+// need says that at a time when seen had been received, the database knew consumers
+// that need the log from oldest on: all there is if that is 0. A consumer that it did
+// not know begins behind seen.
+func (r *ring) need(epoch changes.Epoch, seen, oldest changes.LSN) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case epoch != r.epoch || oldest == 0:
+	case oldest < r.received && r.received-oldest > r.maxHold():
+		r.needed = seen // too far behind to keep the log for it
+	default:
+		r.needed = min(seen, oldest)
+	}
+}
+
 // safe evicts what is too old and returns up to where the database may forget its
 // log: what is in the ring must be there for a restart to read again, and so must
 // what durable subscriptions have not done.
@@ -165,6 +182,9 @@ func (r *ring) safe() (received, flush changes.LSN) {
 	flush = r.received
 	if len(r.entries) > 0 {
 		flush = r.entries[0].tx.Commit
+	}
+	if r.needed+r.maxHold() >= r.received {
+		flush = min(flush, r.needed)
 	}
 	for s := range r.subs {
 		if s.durable && s.done.Epoch == r.epoch && s.done.LSN+r.maxHold() >= r.received {
@@ -183,6 +203,17 @@ func (r *ring) since(at changes.LSN, wants func(*changes.Transaction) bool) (num
 		}
 	}
 	return numbers
+}
+
+// joins tells whether a reader at a place can go on with the ring, and not lose touch
+// with it at once: no more than half of it lies ahead.
+func (r *ring) joins(at changes.Position) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.entries); n > 0 {
+		return at.Epoch != r.epoch || at.LSN >= r.entries[n/2].tx.Commit
+	}
+	return at.Epoch != r.epoch || at.LSN >= r.received
 }
 
 // clock makes a time of a proof; zero of none.

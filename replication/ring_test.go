@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -177,6 +178,16 @@ func TestTheLogIsKeptForTheRingAndForDurableReaders(t *testing.T) {
 	}
 	r.attach(now, 100, 1000, true)
 	r.advance(105)
+	check("it isn't known what consumers need", 100)
+	r.need(now, 105, 102)
+	check("the slowest consumer", 102)
+	r.need(now, 105, 0)
+	check("one that is about to begin", 102)
+	r.need(now, 104, math.MaxUint64)
+	check("one may have begun since", 104)
+	r.need(changes.Epoch{System: 1, Timeline: 2}, 200, 200)
+	check("what was asked in another epoch", 104)
+	r.need(now, 5000, math.MaxUint64)
 	check("nothing in the ring", 105)
 	r.put(notes, 110)
 	r.put(notes, 120)
@@ -192,6 +203,10 @@ func TestTheLogIsKeptForTheRingAndForDurableReaders(t *testing.T) {
 	check("as much as is kept for it", 115)
 	r.put(notes, 1120)
 	check("more than is kept for it", 139)
+	r.need(now, 5000, 120)
+	check("as much as is kept for a consumer", 120)
+	r.need(now, 5000, 119)
+	check("more than is kept for a consumer", 139)
 	durable.Close()
 	r.maxAge = 0
 	time.Sleep(time.Millisecond)

@@ -67,20 +67,22 @@ func (s *subscription) misses() changes.Reason {
 }
 
 // wants tells whether any event of the transaction is wanted.
-func (s *subscription) wants(tx *changes.Transaction) bool {
+func (s *subscription) wants(tx *changes.Transaction) bool { return wanted(&s.want, tx) }
+
+func wanted(want *changes.Want, tx *changes.Transaction) bool {
 	var table *changes.Relation
 	for i := range tx.Events {
 		e := &tx.Events[i]
 		if e.Relation != nil && e.Relation == table {
 			continue // asked before
 		}
-		if s.want.Has(e) {
+		if want.Has(e) {
 			return true
 		}
 		table = e.Relation
 	}
 	for i := range tx.Touched {
-		if s.want.HasTouched(&tx.Touched[i]) {
+		if want.HasTouched(&tx.Touched[i]) {
 			return true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/replication"
 	"github.com/fluxbase/fluxbase/replication/bus"
@@ -49,6 +50,7 @@ func newMember(t *testing.T, db *dbtest.DB, name string, onChange func(), copies
 				onChange()
 			}
 		},
+		Missed: func(*changes.Gap) {},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

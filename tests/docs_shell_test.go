@@ -256,20 +256,23 @@ var (
 	emptyOut = regexp.MustCompile(`\n\s*\n*`)
 )
 
+// chromium is the path of the browser.
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := osexec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("pages are tested in a browser: apt-get install chromium")
+	return ""
+}
+
 // browse opens a page in Chromium, waits until it has nothing more to do, and
 // returns the text on it.
 func browse(t *testing.T, url string) string {
 	t.Helper()
-	var program string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := osexec.LookPath(name); err == nil {
-			program = path
-			break
-		}
-	}
-	if program == "" {
-		t.Fatal("the docs are read in a browser: apt-get install chromium")
-	}
+	program := chromium(t)
 	var stderr strings.Builder
 	cmd := osexec.CommandContext(t.Context(), program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",

@@ -23,6 +23,8 @@ func exec(t testing.TB, db *dbtest.DB, statements string) {
 type relay struct {
 	url   string
 	count atomic.Int64
+	// mute drops all that either side says, as a network does that was cut.
+	mute atomic.Bool
 }
 
 func (r *relay) trips() int64 { return r.count.Load() }
@@ -62,26 +64,26 @@ func relayAt(t *testing.T, address, target string) *relay {
 			var serverSpoke atomic.Bool
 			serverSpoke.Store(true)
 			wg.Go(func() {
-				pipe(upstream, client, func() {
+				r.pipe(upstream, client, func() {
 					if serverSpoke.Swap(false) {
 						r.count.Add(1)
 					}
 				})
 			})
-			wg.Go(func() { pipe(client, upstream, func() { serverSpoke.Store(true) }) })
+			wg.Go(func() { r.pipe(client, upstream, func() { serverSpoke.Store(true) }) })
 		}
 	})
 	return r
 }
 
 // pipe copies until either side closes, then closes both.
-func pipe(to, from net.Conn, spoke func()) {
+func (r *relay) pipe(to, from net.Conn, spoke func()) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		if n > 0 {
+		if n > 0 && !r.mute.Load() {
 			spoke()
 			if _, err := to.Write(buf[:n]); err != nil {
 				return

@@ -14,7 +14,7 @@ const module = "github.com/fluxbase/fluxbase/"
 
 // Leaves of proxy know nothing of the packages above them. Every other package
 // under proxy is a capability.
-var leaves = []string{"proxy/pg", "proxy/web", "proxy/token", "proxy/catalog", "proxy/query", "proxy/changes", "proxy/wait"}
+var leaves = []string{"proxy/pg", "proxy/web", "proxy/token", "proxy/catalog", "proxy/query", "proxy/changes", "proxy/wait", "proxy/consumer"}
 
 // layer returns the place of a package in cmd -> proxy -> capabilities -> leaves.
 func layer(path string) string {

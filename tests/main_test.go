@@ -1,9 +1,16 @@
 package tests
 
 import (
+	"os"
 	"testing"
 
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
 
-func TestMain(m *testing.M) { dbtest.Main(m) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(workerURL); url != "" {
+		work(url)
+		return
+	}
+	dbtest.Main(m)
+}

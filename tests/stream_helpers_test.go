@@ -115,6 +115,18 @@ func listen(t *testing.T, s *streaming, o changes.Options) *listener {
 	return &listener{sub, t}
 }
 
+// streamOf makes a table, publishes it and begins to listen; definition is the table's.
+func streamOf(t *testing.T, db *dbtest.DB, definition string, cfg replication.Config) (*streaming, *listener) {
+	t.Helper()
+	exec(t, db, "create table "+definition)
+	name, _, _ := strings.Cut(definition, " ")
+	publish(t, db, name)
+	s := newStream(t, db, cfg)
+	l := listen(t, s, changes.Options{Want: everything})
+	l.gap()
+	return s, l
+}
+
 // next returns the next transaction, and fails where there is a gap.
 func (l *listener) next() *changes.Transaction {
 	l.t.Helper()

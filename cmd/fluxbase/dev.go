@@ -95,7 +95,7 @@ func (d *dev) run(ctx context.Context) (err error) {
 	if err := d.environment(server); err != nil {
 		return err
 	}
-	err = serve(ctx, flags{plain: true}, d.log, func(baseURL string) { d.summary(ctx, baseURL) })
+	err = serve(ctx, flags{plain: true}, d.log, func(set *settings, baseURL string) { d.summary(ctx, set, baseURL) })
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}

@@ -148,7 +148,7 @@ func signingSecret() ([]byte, bool) {
 }
 
 // summary prints where the backend is and how to try it.
-func (d *dev) summary(ctx context.Context, baseURL string) {
+func (d *dev) summary(ctx context.Context, set *settings, baseURL string) {
 	psql := `psql "$DATABASE_URL"`
 	if d.cluster != nil {
 		psql = "psql '" + d.admin + "'"
@@ -157,6 +157,9 @@ func (d *dev) summary(ctx context.Context, baseURL string) {
 		}
 	}
 	fmt.Fprintf(d.out, "\nURL               %s\n", baseURL)
+	if set.Realtime.Inspect && set.Main.on("realtime") && set.Stream.DatabaseURL != "" {
+		fmt.Fprintf(d.out, "realtime, live    %s/realtime/v1/inspect\n", baseURL)
+	}
 	secret, ok := signingSecret()
 	if !ok {
 		fmt.Fprintf(d.out, "database          %s\n\nFLUXBASE_JWT_SECRET is yours, so are the keys. Ctrl-C stops.\n", psql)

@@ -44,7 +44,7 @@ docs/how-to/moving-from-postgrest.md tells more.`,
     fluxbase serve --modules rest --rest-prefix /`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), f, cmd.OutOrStdout(), func(string) {})
+			return serve(cmd.Context(), f, cmd.OutOrStdout(), func(*settings, string) {})
 		},
 	}
 	cmd.Flags().StringSliceVar(&f.modules, "modules", nil, "as FLUXBASE_MODULES, which it overrides")
@@ -53,8 +53,8 @@ docs/how-to/moving-from-postgrest.md tells more.`,
 }
 
 // serve wires the product together from the environment and runs it until ctx
-// ends. ready is called once with the base URL when requests are taken.
-func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL string)) error {
+// ends. ready is called once with the settings and the base URL when requests are taken.
+func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settings, baseURL string)) error {
 	set, err := loadSettings(f, nil)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 	r := &reloader{flags: f, log: log, front: front, set: set, wake: make(chan struct{}, 1), fail: fail}
 	deps.Ready = append(deps.Ready, r.connected)
 	if set.Stream.DatabaseURL != "" {
-		if err := stream(ctx, set, l.Addr().String(), front, &deps); err != nil {
+		if err := stream(ctx, set, l.Addr().String(), front, reg, &deps); err != nil {
 			return err
 		}
 	}
@@ -138,7 +138,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(baseURL str
 	}
 	url := baseURL(l.Addr())
 	log.Info("serving", "url", url, "modules", set.Main.Modules, "version", version)
-	ready(url)
+	ready(set, url)
 	if err := r.server.Serve(ctx, l); err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/fluxbase/fluxbase/proxy"
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
@@ -18,8 +20,9 @@ import (
 // busConnections is one for the lease and one for what the stream waits for.
 const busConnections = 2
 
-// emitConnections is one for the batch that is on its way, and one in reserve.
-const emitConnections = 2
+// emitConnections are for broadcasts, who is present, the reading of that, who may
+// connect, and the lease of all that.
+const emitConnections = 5
 
 // streamAway is for balancers that send clients of realtime: without a current stream
 // those hear nothing.
@@ -27,7 +30,7 @@ var streamAway = web.New("stream_away", "changes of the database are not streame
 
 // stream follows the changes of the database until ctx ends. address is where this
 // process listens, which tells it from the others of its host.
-func stream(ctx context.Context, set *settings, address string, f *front, deps *proxy.Deps) error {
+func stream(ctx context.Context, set *settings, address string, f *front, reg *prometheus.Registry, deps *proxy.Deps) error {
 	source, err := replication.New(set.Stream, address, deps.Log, deps.Reg)
 	if err != nil {
 		return err
@@ -40,22 +43,40 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 	if err != nil {
 		return fmt.Errorf("find a name for this process: %w", err)
 	}
-	handlers := map[string]func([]byte){}
+	name := host + " " + address
+	handlers, changed, missed := map[string]func(*changes.Transaction, []byte){}, f.schemaChanged, func(*changes.Gap) {}
+	var b *bus.Bus
+	run := func() {}
 	if set.Main.on("realtime") {
-		hub, err := channels(ctx, set, source, f, deps)
+		hub, emit, err := channels(ctx, set, source, name, f, deps)
 		if err != nil {
 			return err
 		}
+		hub.Metrics = reg
+		hub.Announced = func() bool { return b.AnnouncesDDL() }
+		hub.Open = func(tx *changes.Transaction, e *changes.Event) ([]byte, error) { return b.Open(tx, e) }
+		run = func() {
+			defer emit.Close()
+			hub.Lease = b.ID()
+			hub.Run(ctx)
+		}
 		handlers["broadcast"] = hub.Broadcasts
+		handlers["presence"] = func(_ *changes.Transaction, data []byte) { hub.Presences(data) }
+		missed = hub.Missed
+		changed = func() {
+			f.schemaChanged()
+			hub.ForgetPolicies()
+		}
 		deps.Realtime = hub.Serve
 	}
-	b := bus.New(bus.Deps{
-		Source: source, DB: db, Name: host + " " + address,
-		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: f.schemaChanged,
-		Handlers: handlers,
+	b = bus.New(bus.Deps{
+		Source: source, DB: db, Name: name,
+		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: changed,
+		Missed: missed, Handlers: handlers,
 	})
 	f.announced = b.AnnouncesDDL
 	deps.Notes["changes"], deps.Notes["lease"] = source.Note, b.Note
+	f.background.Go(run)
 	if deps.Realtime != nil {
 		deps.ReadyFor["realtime"] = func() error {
 			if b.Trusted() {
@@ -72,23 +93,22 @@ func stream(ctx context.Context, set *settings, address string, f *front, deps *
 	return nil
 }
 
-// channels takes the clients of realtime until ctx ends.
-func channels(ctx context.Context, set *settings, source changes.Source, f *front, deps *proxy.Deps) (*realtime.Hub, error) {
+// channels makes what takes the clients of realtime, and the pool that it sends with.
+func channels(ctx context.Context, set *settings, source changes.Source, name string, f *front, deps *proxy.Deps) (*realtime.Hub, *pg.DB, error) {
 	tokens, err := token.New(set.JWT)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	proxies, err := web.ParseProxies(set.Server.TrustedProxies)
+	if err != nil {
+		return nil, nil, err
 	}
 	emit, err := pg.Open(ctx, set.DB, set.Stream.DatabaseURL, emitConnections, 0)
 	if err != nil {
-		return nil, fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
+		return nil, nil, fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
 	}
-	hub := realtime.New(set.Realtime, realtime.Deps{
+	return realtime.New(set.Realtime, realtime.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source,
-		Tokens: tokens, Origins: set.Server.CORSOrigins, Log: deps.Log, Reg: deps.Reg,
-	})
-	f.background.Go(func() {
-		defer emit.Close()
-		hub.Run(ctx)
-	})
-	return hub, nil
+		Tokens: tokens, Origins: set.Server.CORSOrigins, Proxies: proxies, Name: name, Log: deps.Log, Reg: deps.Reg,
+	}), emit, nil
 }

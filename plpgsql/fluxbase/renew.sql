@@ -27,6 +27,11 @@ begin
         else excluded.live_until
       end;
 
+  if renew.lease <= '0' then
+    delete from realtime.claim_set as c
+    where c.proxy = renew.id;
+  end if;
+
   -- Long after their end, because nobody may wait for a row that another deletes.
   delete from fluxbase.proxies as p
   where p.id in (
@@ -45,12 +50,27 @@ begin
       and t.evtenabled in ('O', 'A')
     ),
     (
-      -- Roles belong to the cluster, so no event trigger sees their settings.
-      select count(*) || '.' || coalesce(sum(s.xmin::text::bigint), 0)
-      from pg_db_role_setting as s
-      where s.setdatabase in (
-        0, (select d.oid from pg_database as d where d.datname = current_database())
-      )
+      -- Roles belong to the cluster, so no event trigger sees their settings, rights and
+      -- memberships.
+      select concat_ws('.', s.settings, m.memberships, r.rights)
+      from (
+        select count(*) || '.' || coalesce(sum(s.xmin::text::bigint), 0) as settings
+        from pg_db_role_setting as s
+        where s.setdatabase in (
+          0, (select d.oid from pg_database as d where d.datname = current_database())
+        )
+      ) as s
+      cross join (
+        select count(*) || '.' || coalesce(sum(m.xmin::text::bigint), 0) as memberships
+        from pg_auth_members as m
+      ) as m
+      cross join (
+        select coalesce(sum(hashtext(r::text)::bigint), 0) as rights
+        from (
+          select r.oid, r.rolsuper, r.rolinherit, r.rolbypassrls
+          from pg_roles as r
+        ) as r
+      ) as r
     );
 end;
 $$;
@@ -59,7 +79,7 @@ comment on function fluxbase.renew(uuid, text, bigint, pg_lsn, interval) is
   'Renews the lease of a process that follows the changes, for lease from now on, and confirms
 that it has dealt with all that was committed before a place in the log of a timeline. A lease of
 no time gives it back. Returns whether changes of the schema are announced in the stream, and a
-text that changes with settings of roles, which are not.';
+text that changes with settings, rights and memberships of roles, which are not.';
 
 revoke all on function fluxbase.renew(uuid, text, bigint, pg_lsn, interval) from public;
 grant execute on function fluxbase.renew(uuid, text, bigint, pg_lsn, interval)

@@ -16,6 +16,7 @@ declare
   v_path constant text := current_setting('search_path');
   -- Taken before anything is read, so that all that is read is at least as new.
   v_snapshot constant text := pg_current_snapshot()::text;
+  v_enabled constant boolean := realtime.is_enabled(see.rel);
   v_table pg_catalog.pg_class;
   v_tuple text;
   v_role text;
@@ -106,7 +107,7 @@ begin
 
       perform set_config('search_path', v_path, true);
       v_answer := null;
-      if v_list is null or v_table.oid is null then
+      if v_list is null or v_table.oid is null or not v_enabled then
         v_answer := '{"columns": [], "rows": []}';
       elsif v_condition is not null then
         execute format(

@@ -33,6 +33,11 @@ type Epoch struct {
 	Timeline uint32
 }
 
+// String writes it as the beginning of a Position: 7301.../1.
+func (e Epoch) String() string {
+	return strconv.FormatUint(e.System, 10) + "/" + strconv.FormatUint(uint64(e.Timeline), 10)
+}
+
 // Position is a place between two transactions: after the one whose End is LSN.
 // The zero Position is none.
 type Position struct {
@@ -42,7 +47,7 @@ type Position struct {
 
 // String writes it for resume tokens and checkpoints: 7301.../1/16/B374D848.
 func (p Position) String() string {
-	return strconv.FormatUint(p.System, 10) + "/" + strconv.FormatUint(uint64(p.Timeline), 10) + "/" + p.LSN.String()
+	return p.Epoch.String() + "/" + p.LSN.String()
 }
 
 // ParsePosition reads what String wrote.

@@ -17,6 +17,18 @@ type Source interface {
 	State() State
 }
 
+// Replayer is a Source that can tell again what it no longer keeps, as long as the
+// database keeps its log.
+type Replayer interface {
+	// Replay gives work all wanted transactions after from, one at a time and however
+	// long each takes, and returns with where a Subscription can go on. It ends with
+	// ErrTooOld if the log has gone, and with an error of work.
+	Replay(ctx context.Context, want Want, from Position, work func(*Transaction) error) (Position, error)
+}
+
+// ErrTooOld is the error of Replay from a place that the database no longer has.
+var ErrTooOld = errors.New("the database no longer has the log from there on")
+
 // Options of a subscription.
 type Options struct {
 	Want

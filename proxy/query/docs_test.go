@@ -92,3 +92,21 @@ func TestPageOfFiltersPairsEqualFilters(t *testing.T) {
 		}
 	}
 }
+
+func TestPageOfFiltersPairsSubscriptions(t *testing.T) {
+	t.Parallel()
+	pairs := regexp.MustCompile("(?m)^\\| `(.+)` \\| `({\"[^w].+)` \\|$").FindAllStringSubmatch(filtersPage(t), -1)
+	if len(pairs) < 4 {
+		t.Fatalf("only %d pairs", len(pairs))
+	}
+	for _, pair := range pairs {
+		want, _, err := ParseChanges(pair[1], 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, values, err := ParseChanges(pair[2], 0)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s\ngot  %+v %q %v\nwant %+v", pair[1], got, values, err, want)
+		}
+	}
+}

@@ -44,10 +44,30 @@ func ParseJSON(text []byte, base int) (*Query, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := r.d.Token(); !errors.Is(err, io.EOF) {
-		return nil, nil, r.fail("something follows the query")
+	if err := r.end(); err != nil {
+		return nil, nil, err
 	}
 	return q, r.values, nil
+}
+
+// ParseWhere reads the conditions of a query in its JSON form, the object that is
+// called where, and gives what ParseJSON gives of it.
+func ParseWhere(text []byte, base int) ([]Node, []string, error) {
+	r := &jsonReader{text: text, d: json.NewDecoder(bytes.NewReader(text)), base: base}
+	r.d.UseNumber()
+	nodes, err := r.where()
+	if err != nil {
+		return nil, nil, err
+	}
+	return nodes, r.values, r.end()
+}
+
+// end tells what should not be there.
+func (r *jsonReader) end() error {
+	if _, err := r.d.Token(); !errors.Is(err, io.EOF) {
+		return r.fail("something follows the query")
+	}
+	return nil
 }
 
 type jsonReader struct {

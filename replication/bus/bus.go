@@ -31,9 +31,12 @@ type Deps struct {
 	// SchemaChanged is called when tables, functions or settings of roles may have
 	// changed, once new snapshots show it. It must not wait for anything.
 	SchemaChanged func()
+	// Missed is called when messages may have been missed, so that what was built from
+	// them has to be read anew. It must not wait for anything.
+	Missed func(*changes.Gap)
 	// Handlers are called with the data of messages of further kinds, in the order of
 	// their commits. They must not wait for anything.
-	Handlers map[string]func(data []byte)
+	Handlers map[string]func(tx *changes.Transaction, data []byte)
 	// Copies are current, of all that was committed before, when a mark is confirmed.
 	Copies []AnyCopy
 }
@@ -45,13 +48,12 @@ type Bus struct {
 	sub      changes.Subscription
 	messages *prometheus.CounterVec
 
-	// Of the goroutine that reads.
-	keys   keys
-	loaded time.Time
+	loaded time.Time // of the goroutine that reads, which alone writes keys
 
 	wake chan struct{} // asks for a renewal now
 
 	mu        sync.Mutex
+	keys      keys
 	confirmed changes.Position
 	renewed   time.Time // when the last renewal that succeeded was sent
 	announces bool
@@ -92,6 +94,9 @@ func New(deps Deps) *Bus {
 	return b
 }
 
+// ID is that of the lease, the row of this process in fluxbase.proxies.
+func (b *Bus) ID() string { return b.id }
+
 // Run works until ctx ends.
 func (b *Bus) Run(ctx context.Context) {
 	defer b.sub.Close()
@@ -119,6 +124,7 @@ func (b *Bus) startOver(ctx context.Context, gap *changes.Gap) {
 		c.load(ctx)
 	}
 	b.SchemaChanged()
+	b.Missed(gap)
 	b.confirm(gap.From)
 }
 
@@ -155,7 +161,7 @@ func (b *Bus) apply(ctx context.Context, tx *changes.Transaction) {
 			if handle == nil {
 				continue // of a newer release, or a capability that is off
 			}
-			handle(data(e))
+			handle(tx, data(e))
 		}
 		b.messages.WithLabelValues(kind).Inc()
 	}
@@ -211,8 +217,22 @@ func (b *Bus) loadKeys(ctx context.Context) error {
 		}
 		found[id] = key
 	}
-	b.keys, b.loaded = found, time.Now()
+	b.mu.Lock()
+	b.keys = found
+	b.mu.Unlock()
+	b.loaded = time.Now()
 	return nil
+}
+
+// Open verifies a message that the stream has brought before, and gives what it says.
+func (b *Bus) Open(tx *changes.Transaction, e *changes.Event) ([]byte, error) {
+	b.mu.Lock()
+	known := b.keys
+	b.mu.Unlock()
+	if err := known.verify(e, tx.XID); err != nil {
+		return nil, err
+	}
+	return data(e), nil
 }
 
 // fence waits until new snapshots show what a transaction has done.

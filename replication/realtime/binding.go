@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
+	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -18,8 +18,12 @@ import (
 // binding is one subscription of a channel to changes of tables.
 type binding struct {
 	bindingSpec
-	ch         *channel
-	conditions []condition
+	ch     *channel
+	filter *filter // nil is none
+	// selection is Select as selectFields takes it.
+	selection string
+	// snapshot is what it has been told of at once; nil if it asks for none.
+	snapshot *tableSnapshot
 }
 
 // bindingSpec is as the client writes it, and gets it back with an id: the client
@@ -30,14 +34,8 @@ type bindingSpec struct {
 	Schema string  `json:"schema"`
 	Table  *string `json:"table,omitempty"`
 	Filter *string `json:"filter,omitempty"`
-}
-
-// bindings are all of this process, by the table. A table without a name is any of
-// its schema; anyTable is any of all.
-type bindings struct {
-	mu   sync.RWMutex
-	by   map[changes.Table]map[*binding]struct{}
-	last atomic.Int64 // id
+	// Select are the columns to tell of; none is all.
+	Select []string `json:"select,omitempty"`
 }
 
 const anyName = "*"
@@ -53,61 +51,41 @@ func (b *binding) key() changes.Table {
 	return k
 }
 
-func (bs *bindings) add(list []*binding) {
-	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	for _, b := range list {
-		set := bs.by[b.key()]
-		if set == nil {
-			set = map[*binding]struct{}{}
-			bs.by[b.key()] = set
-		}
-		set[b] = struct{}{}
+// hears tells whether an event of its tables is asked for.
+func (b *binding) hears(event string) bool { return b.Event == anyName || b.Event == event }
+
+// knows tells whether what a transaction has done is told already: by the snapshot, or
+// because it was before the join.
+func (b *binding) knows(tx *changes.Transaction) bool {
+	if b.snapshot != nil {
+		return b.snapshot.shows(tx)
 	}
+	return !after(tx).isAfter(b.ch.from)
 }
 
-func (bs *bindings) remove(list []*binding) {
-	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	for _, b := range list {
-		set := bs.by[b.key()]
-		delete(set, b)
-		if len(set) == 0 {
-			delete(bs.by, b.key())
-		}
-	}
-}
-
-// internalSchema has tables that are published for processes alone.
-const internalSchema = "fluxbase"
-
-// of returns the bindings that a table's changes may concern, of one event or of any.
-func (bs *bindings) of(t changes.Table, event string) (list []*binding) {
+// bindingsOf returns the bindings of a channel that a table's changes may concern.
+func (ch *channel) bindingsOf(t changes.Table) (list []*binding) {
 	if t.Schema == internalSchema {
 		return nil
 	}
-	bs.mu.RLock()
-	defer bs.mu.RUnlock()
-	for _, k := range []changes.Table{t, {Schema: t.Schema}, anyTable} {
-		for b := range bs.by[k] {
-			if event == "" || b.Event == anyName || b.Event == event {
-				list = append(list, b)
-			}
-		}
-	}
-	return list
-}
-
-// all returns those whose channels must hear that something may be missing.
-func (bs *bindings) all() (list []*binding) {
-	bs.mu.RLock()
-	defer bs.mu.RUnlock()
-	for _, set := range bs.by {
-		for b := range set {
+	keys := keysOf(t)
+	for _, b := range ch.bindings {
+		if slices.Contains(keys[:], b.key()) {
 			list = append(list, b)
 		}
 	}
 	return list
+}
+
+// want is what of the stream a channel's bindings may concern.
+func (ch *channel) want() changes.Want {
+	var w changes.Want
+	for _, b := range ch.bindings {
+		k := b.key()
+		w.Tables = append(w.Tables, k)
+		w.AllTables = w.AllTables || k.Name == ""
+	}
+	return w
 }
 
 const maxBindings = 100
@@ -125,7 +103,8 @@ func (h *Hub) bind(ctx context.Context, ch *channel, raw []json.RawMessage) erro
 	}
 	for _, r := range raw {
 		b := &binding{ch: ch}
-		if json.Unmarshal(r, &b.bindingSpec) != nil {
+		var asks struct{ Snapshot bool }
+		if json.Unmarshal(r, &b.bindingSpec) != nil || json.Unmarshal(r, &asks) != nil {
 			return errors.New("RealtimeDisabledForConfiguration: postgres_changes are not well formed")
 		}
 		switch b.Event {
@@ -135,9 +114,16 @@ func (h *Hub) bind(ctx context.Context, ch *channel, raw []json.RawMessage) erro
 		}
 		if b.Filter != nil {
 			var err error
-			if b.conditions, err = parseFilter(*b.Filter); err != nil {
+			if b.filter, err = parseFilter(*b.Filter); err != nil {
 				return fmt.Errorf("RealtimeDisabledForConfiguration: %w", err)
 			}
+		}
+		b.selection = selectionOf(b.Select)
+		if asks.Snapshot {
+			if b.key().Name == "" {
+				return errors.New("RealtimeDisabledForConfiguration: a snapshot needs a table")
+			}
+			b.snapshot, ch.snapshots = new(tableSnapshot), true
 		}
 		b.ID = h.bindings.last.Add(1)
 		ch.bindings = append(ch.bindings, b)
@@ -145,58 +131,68 @@ func (h *Hub) bind(ctx context.Context, ch *channel, raw []json.RawMessage) erro
 	return h.checkBindings(ctx, ch, ch.who.Load())
 }
 
-// checkBindings tells why somebody can't have what a channel listens to.
-func (h *Hub) checkBindings(ctx context.Context, ch *channel, who *identity) error {
-	for _, b := range ch.bindings {
-		var table []byte
-		if k := b.key(); k.Name != "" {
-			table = []byte(k.Name)
-		}
-		conditions := make([]jsonCondition, len(b.conditions))
-		for i, c := range b.conditions {
-			conditions[i] = jsonCondition{Column: c.column, Op: c.op}
-			for n, v := range c.values {
-				conditions[i].Values = append(conditions[i].Values, [2]any{n, v})
-			}
-		}
-		data, err := json.Marshal(conditions)
-		if err != nil {
-			return err
-		}
-		res, err := h.pool(who.Caller).Do(ctx, &pg.Tx{SearchPath: searchPath, Mode: pg.ReadOnly, Main: pg.Statement{
-			SQL:  `select realtime.check_changes($1, $2, $3, $4)`,
-			Args: [][]byte{[]byte(who.Role), []byte(b.Schema), table, data},
-		}})
-		switch {
-		case errors.As(err, new(*pgconn.PgError)):
-			h.Log.Warn("a subscription could not be checked", "error", err)
-			return denied("RealtimeDisabledForConfiguration: Unable to subscribe to changes with given parameters")
-		case err != nil:
-			return errDatabase
-		}
-		var why string
-		if len(res.Values) == 1 {
-			why = string(res.Values[0])
-		}
-		res.Free()
-		if why != "" {
-			var name, filter string
-			if b.Table != nil {
-				name = *b.Table
-			}
-			if b.Filter != nil {
-				filter = *b.Filter
-			}
-			return denied(fmt.Sprintf("RealtimeDisabledForConfiguration: Unable to subscribe to changes with given parameters "+
-				"[event: %s, schema: %s, table: %s, filter: %s]: %s", b.Event, b.Schema, cmp.Or(name, anyName), filter, why))
-		}
-	}
-	return nil
+// jsonBinding is a binding as checkSQL takes it.
+type jsonBinding struct {
+	Schema     string          `json:"schema"`
+	Table      *string         `json:"table"`
+	Conditions []jsonCondition `json:"conditions"`
+	Selected   []string        `json:"selected"`
 }
 
-// jsonCondition is a condition as realtime.match takes it; each value has a number.
-type jsonCondition struct {
-	Column string   `json:"column"`
-	Op     string   `json:"op"`
-	Values [][2]any `json:"values"`
+// checkSQL asks for the first binding that can't be, and why.
+const checkSQL = `select b.i - 1, c.why
+	from jsonb_array_elements($2) with ordinality as b (value, i)
+	cross join realtime.check_changes($1, b.value ->> 'schema', b.value ->> 'table', b.value -> 'conditions',
+	  case when jsonb_typeof(b.value -> 'selected') = 'array' then array(select jsonb_array_elements_text(b.value -> 'selected')) end) as c (why)
+	where c.why is not null
+	order by b.i
+	limit 1`
+
+// checkBindings tells why somebody can't have what a channel listens to.
+func (h *Hub) checkBindings(ctx context.Context, ch *channel, who *identity) error {
+	if len(ch.bindings) == 0 {
+		return nil
+	}
+	list := make([]jsonBinding, len(ch.bindings))
+	for i, b := range ch.bindings {
+		list[i] = jsonBinding{Schema: b.Schema, Selected: b.Select, Conditions: []jsonCondition{}}
+		if k := b.key(); k.Name != "" {
+			list[i].Table = &k.Name
+		}
+		if f := b.filter; f != nil {
+			list[i].Conditions = append(list[i].Conditions, jsonCondition{f.root().Data(), [][2]any{{0, f.operands()}}})
+		}
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	res, err := h.pool(who.Caller).Do(ctx, &pg.Tx{SearchPath: searchPath, Mode: pg.ReadOnly, Main: pg.Statement{
+		SQL: checkSQL, Args: [][]byte{[]byte(who.Role), data},
+	}})
+	switch {
+	case errors.As(err, new(*pgconn.PgError)):
+		h.Log.Warn("a subscription could not be checked", "error", err)
+		return denied("RealtimeDisabledForConfiguration: Unable to subscribe to changes with given parameters")
+	case err != nil:
+		return errDatabase
+	}
+	defer res.Free()
+	if len(res.Values) != 2 {
+		return nil
+	}
+	i, err := strconv.Atoi(string(res.Values[0]))
+	if err != nil || i >= len(ch.bindings) {
+		return errDatabase
+	}
+	b := ch.bindings[i]
+	var name, filter string
+	if b.Table != nil {
+		name = *b.Table
+	}
+	if b.Filter != nil {
+		filter = *b.Filter
+	}
+	return denied(fmt.Sprintf("RealtimeDisabledForConfiguration: Unable to subscribe to changes with given parameters "+
+		"[event: %s, schema: %s, table: %s, filter: %s]: %s", b.Event, b.Schema, cmp.Or(name, anyName), filter, res.Values[1]))
 }

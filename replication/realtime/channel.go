@@ -7,10 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
@@ -27,10 +30,28 @@ type channel struct {
 
 	// who changes with a new token.
 	who atomic.Pointer[identity]
+	// party is that identity among those who listen to tables; nil while it doesn't.
+	party atomic.Pointer[party]
 	// access is for the client's reading goroutine.
 	access access
+	// tracker is its own presence; hears says that it asked for that of others.
+	tracker *tracker
+	hears   bool
 	// bindings are what it hears of tables; fixed.
 	bindings []*binding
+	// changes and broadcasts come from two readers of the stream.
+	changes, broadcasts flow
+	// since is after what the client has heard of its tables already; zero is now.
+	since place
+	// from is where the stream was when it was joined; what came before is not missed.
+	from place
+	stay *stay // nil if it hears nothing of tables
+	// snapshots says that bindings ask for one. What comes up to quiet is told without a
+	// position: the snapshots may hold some of what stands after it.
+	snapshots bool
+	quiet     changes.LSN
+	// replay is which earlier broadcasts it asks for; nil is none.
+	replay *replayOption
 
 	expiry *time.Timer // guarded by client.mu; nil for a token that never expires
 }
@@ -39,9 +60,17 @@ type channel struct {
 type joinPayload struct {
 	Config struct {
 		Private   bool
-		Broadcast struct{ Ack, Self bool }
+		Broadcast struct {
+			Ack, Self bool
+			Replay    json.RawMessage
+		}
+		Presence *struct {
+			Key     string
+			Enabled *bool // clients from before it was there always listen
+		}
 		// Changes are told apart by whether there are any.
-		Changes []json.RawMessage `json:"postgres_changes"`
+		Changes []json.RawMessage      `json:"postgres_changes"`
+		Options struct{ Since string } `json:"postgres_changes_options"`
 	}
 	Token     string `json:"access_token"`
 	UserToken string `json:"user_token"` // of very old clients
@@ -51,9 +80,9 @@ const joinTimeout = 10 * time.Second
 
 // join has the client listen to a channel, or says why not.
 func (c *client) join(ctx context.Context, m *message) {
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	soon, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
-	ch, err := c.newChannel(ctx, m)
+	ch, err := c.newChannel(soon, m)
 	if err != nil {
 		c.hub.metrics.refused.Inc()
 		c.refuse(m, err.Error())
@@ -74,9 +103,11 @@ func (c *client) join(ctx context.Context, m *message) {
 		c.expire(ch)
 		c.reply(m, statusOK, ch.bound())
 	})
+	c.attend(ch)
 	if len(ch.bindings) > 0 {
 		c.system(ch, extensionChanges, statusOK, "Subscribed to PostgreSQL")
 	}
+	c.catchUp(ch)
 }
 
 // bound is the answer to a join: its bindings with their ids.
@@ -112,6 +143,14 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 		room: room{topic, p.Config.Private}, client: c, id: newID(), wire: m.topic, joinRef: m.joinRef,
 		ack: p.Config.Broadcast.Ack, self: p.Config.Broadcast.Self,
 	}
+	key := newID()
+	if p := p.Config.Presence; p != nil {
+		if !isName(p.Key) {
+			return nil, errors.New("InvalidJoinConfiguration: The presence key is longer than 255 bytes or has a zero character")
+		}
+		key, ch.hears = cmp.Or(p.Key, key), p.Enabled == nil || *p.Enabled
+	}
+	ch.tracker = &tracker{ch: ch, key: key, writes: newBucket(c.hub.cfg.TracksPerSecond, time.Now())}
 	who := c.key
 	if text := cmp.Or(p.Token, p.UserToken); isToken(text) {
 		var err error
@@ -122,7 +161,10 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 		return nil, err
 	}
 	ch.who.Store(&who)
-	var err error
+	err := c.hub.admissions.enter(ctx, c.ticket, &who)
+	if !c.admitted(err) {
+		return nil, err
+	}
 	ch.access, err = c.hub.access(ctx, ch)
 	switch {
 	case err != nil:
@@ -130,10 +172,50 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 	case !ch.access.reads():
 		return nil, errors.New("Unauthorized: You do not have permissions to read from this Channel topic: " + topic)
 	}
+	if ch.replay, err = parseReplay(p.Config.Broadcast.Replay, ch.private); err != nil {
+		return nil, err
+	}
 	if err := c.hub.bind(ctx, ch, p.Config.Changes); err != nil {
 		return nil, err
 	}
+	if text := p.Config.Options.Since; text != "" {
+		if ch.since, err = parsePlace(text); err != nil || len(ch.bindings) == 0 {
+			return nil, errors.New("RealtimeDisabledForConfiguration: since is not a position that a message gave")
+		}
+	}
+	switch {
+	case ch.snapshots && ch.since != (place{}):
+		return nil, errors.New("RealtimeDisabledForConfiguration: since and snapshot exclude each other")
+	case ch.snapshots:
+		ch.from = c.hub.told.read()
+		err = c.hub.takeSnapshots(ctx, ch)
+	case len(ch.bindings) > 0:
+		c.remember(ch, p.Config.Changes)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if ch.since != (place{}) {
+		ch.changes.state = lost
+	}
+	if ch.replay != nil {
+		ch.broadcasts.state = lost
+	}
 	return ch, nil
+}
+
+// remember has a channel go on where the same client stood, which may be after what it
+// says itself: a client of Supabase joins again with the words of its first join.
+func (c *client) remember(ch *channel, raw []json.RawMessage) {
+	ch.from = c.hub.told.read()
+	ref, _ := strconv.Atoi(strings.Trim(string(ch.joinRef), `"`)) // without one it is not recognized
+	ch.stay = &stay{habit: habitOf(ch, raw), ch: ch, ref: ref}
+	if at := c.hub.memory.sit(ch.stay, time.Now()); at.LSN != 0 && (ch.since == (place{}) || at.isAhead(ch.since)) {
+		ch.since = at
+	}
+	if ch.since != (place{}) {
+		ch.from = ch.since
+	}
 }
 
 // isToken tells whether a client means a JWT. The newer API keys say nothing about
@@ -153,8 +235,11 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
+	if err := c.hub.admissions.enter(ctx, c.ticket, &who); !c.admitted(err) {
+		return
+	}
 	access, err := access{}, c.hub.checkBindings(ctx, ch, &who)
-	ch.who.Store(&who)
+	c.hub.rename(ch, &who)
 	if err == nil {
 		access, err = c.hub.access(ctx, ch)
 	}
@@ -167,10 +252,23 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 		return
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	ch.access = access
 	if c.channels[ch.wire] == ch {
 		c.expire(ch)
+	}
+	c.mu.Unlock()
+	c.attend(ch)
+	if !access.writePresence {
+		c.hub.tracks.set(ch.tracker, nil, nil)
+	}
+}
+
+// attend has a channel hear who is present if it wants to and may.
+func (c *client) attend(ch *channel) {
+	if ch.hears && ch.access.readPresence {
+		c.hub.attendances.listen(ch)
+	} else {
+		c.hub.attendances.leave(ch)
 	}
 }
 
@@ -200,10 +298,35 @@ func (c *client) shut(ch *channel, why string) {
 
 // system tells the client how a channel is.
 func (c *client) system(ch *channel, extension, status, text string) {
-	payload, _ := json.Marshal(map[string]string{ // texts never fail
-		"extension": extension, "status": status, "message": text, "channel": ch.topic,
-	})
-	c.send(ch.joinRef, null, ch.wire, eventSystem, payload)
+	c.put(ch.system(extension, status, text, nil))
+}
+
+// system is the frame of such a message, with fields of our own.
+func (ch *channel) system(extension, status, text string, more map[string]string) []byte {
+	fields := map[string]string{"extension": extension, "status": status, "message": text, "channel": ch.topic}
+	maps.Copy(fields, more)
+	payload, _ := json.Marshal(fields) // texts never fail
+	return ch.client.v.frameText(ch.joinRef, null, ch.wire, eventSystem, payload)
+}
+
+// resync is the frame that asks to read a table again: who does so after this message
+// has all up to the place. Clients that know nothing of it ignore it.
+func (ch *channel) resync(text string, table changes.Table, at place) []byte {
+	name := table.Schema
+	if table != anyTable {
+		name += "." + table.Name
+	}
+	more := map[string]string{"resync": name}
+	if at.LSN > ch.quiet {
+		more["position"] = at.String()
+	}
+	return ch.system(extensionChanges, statusError, text, more)
+}
+
+// resyncBroadcasts is the frame that says that broadcasts may be missing.
+func (ch *channel) resyncBroadcasts(gap *changes.Gap, at place) []byte {
+	text := "Broadcasts may be missing (" + string(gap.Reason) + ")"
+	return ch.system(eventBroadcast, statusError, text, map[string]string{"resync": eventBroadcast, "position": at.String()})
 }
 
 // drop takes a channel out of the hub; false if that was done before.
@@ -218,7 +341,12 @@ func (c *client) drop(ch *channel) bool {
 		ch.expiry.Stop()
 	}
 	c.mu.Unlock()
+	if ch.stay != nil {
+		c.hub.memory.rise(ch.stay, false, time.Now())
+	}
 	c.hub.remove(ch)
+	c.hub.attendances.leave(ch)
+	c.hub.tracks.end(ch.tracker)
 	return true
 }
 

@@ -5,68 +5,142 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
-// client is one WebSocket: a goroutine that reads and obeys, and one that writes.
+// client is one WebSocket: a goroutine reads and obeys, and one of the hub's writers
+// writes.
 type client struct {
 	hub  *Hub
 	conn *websocket.Conn
+	raw  syscall.RawConn // see rawOf
 	v    version
 	// key is who opened the connection; channels without a token of their own are its.
 	key identity
-	out queue
-	// ending is set once the close frame has been written.
-	ending atomic.Bool
+	// agent is what its program calls itself.
+	agent string
+	// ctx ends when nothing can be written any more.
+	ctx    context.Context
+	cancel context.CancelFunc
+	// seen is when the client last gave a sign of life, in Unix nanoseconds; turn, at
+	// which beat of the hub it is asked for one.
+	seen atomic.Int64
+	turn int
+
+	out    queue
+	writer *writer
+	// writing guards what is below: blocked says that the goroutine of push writes, over
+	// that nothing is written any more; ending, that the close frame was.
+	writing       sync.Mutex
+	blocked, over bool
+	ending        atomic.Bool
+	written       sync.WaitGroup // until over
+
+	// ticket is its place among all connections.
+	ticket *ticket
 
 	// Of the goroutine that reads.
-	messages, joins bucket
+	messages, joins, presences bucket
+	left                       bool // the client has said that it goes
 
 	mu       sync.Mutex
 	channels map[string]*channel // by the topic on the wire
+	// replays are under way; none begins once closed is set.
+	replays sync.WaitGroup
+	closed  bool
+	// asked is when it was asked to confirm what it has read, zero if it has answered;
+	// acked is up to where it did.
+	asked time.Time
+	acked place
 }
 
-const (
-	writeTimeout = 10 * time.Second
-	// closeTimeout is what a client has to answer a close frame, or to make room
-	// for it.
-	closeTimeout = 2 * time.Second
-)
-
-func newClient(h *Hub, v version, key identity) *client {
+func newClient(h *Hub, v version, key identity, ip string) *client {
 	now := time.Now()
-	return &client{
+	c := &client{
 		hub: h, v: v, key: key,
-		out:      queue{maxMessages: h.cfg.QueueMessages, maxBytes: h.cfg.QueueBytes, wake: make(chan struct{}, 1)},
 		messages: newBucket(h.cfg.MessagesPerSecond, now),
 		joins:    newBucket(h.cfg.JoinsPerSecond, now),
 		channels: map[string]*channel{},
+
+		presences: newBucket(h.cfg.MessagesPerSecond, now),
+		ticket:    &ticket{id: newID(), ip: ip},
 	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.out.limits = &h.limits
+	c.out.wake = func() { c.writer.add(c) }
+	c.seen.Store(now.UnixNano())
+	c.written.Add(1)
+	return c
 }
 
-// run serves the client until the connection ends.
+// run serves the client until the connection ends. What waits in next is most of what
+// an idle connection takes: with few variables up to there its stack shrinks to 4 KiB.
 func (c *client) run() {
-	defer c.hub.exit(c)
-	ctx, cancel := context.WithCancel(context.Background())
-	var writing sync.WaitGroup
-	writing.Go(func() {
-		defer cancel()
-		c.write()
+	if c.admit(c.ctx) {
+		c.listen()
+		for c.next() {
+		}
+	}
+	c.leave()
+}
+
+// listen says what to do with control frames.
+func (c *client) listen() {
+	alive := func(string) error {
+		c.seen.Store(time.Now().UnixNano())
+		return nil
+	}
+	c.conn.SetReadLimit(c.hub.cfg.MaxMessageBytes)
+	// Nobody writes but who is told to by the queue; what gorilla would write by itself
+	// goes there.
+	c.conn.SetPingHandler(func(data string) error {
+		c.put(frameControl(opPong, data))
+		return alive(data)
 	})
-	c.read(ctx)
-	c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
-	writing.Wait()
-	c.linger()
-	_ = c.conn.Close()
+	c.conn.SetPongHandler(func(data string) error {
+		c.answer(data)
+		return alive(data)
+	})
+	c.conn.SetCloseHandler(func(code int, reason string) error {
+		// The clients of Supabase close a connection that seems dead to them as if they left.
+		c.left = (code == websocket.CloseNormalClosure || code == websocket.CloseGoingAway) && reason != "heartbeat timeout"
+		c.end(websocket.CloseNormalClosure, "")
+		return nil
+	})
+}
+
+// next obeys the next message; false if the connection ends.
+func (c *client) next() bool {
+	kind, data, err := c.conn.ReadMessage()
+	return err == nil && !c.ending.Load() && c.heed(data, kind == websocket.BinaryMessage)
+}
+
+// leave ends the connection, when what waits is written.
+func (c *client) leave() {
+	defer c.hub.exit(c)
+	for _, ch := range c.all() {
+		if ch.stay != nil {
+			c.hub.memory.rise(ch.stay, !c.left, time.Now())
+		}
+	}
+	c.end(websocket.CloseNormalClosure, "")
 	for _, ch := range c.all() {
 		c.drop(ch)
 	}
+	c.hub.admissions.leave(c.ticket)
+	c.written.Wait()
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.replays.Wait()
+	c.linger()
+	_ = c.conn.Close()
 }
 
 // linger takes what the client still sends, until it goes or its time is up: the
@@ -80,91 +154,35 @@ func (c *client) linger() {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// put queues a frame for the client, and gives up one that is too slow.
-func (c *client) put(frame []byte) {
-	switch c.out.put(frame) {
-	case queued:
-		c.hub.metrics.sent.Inc()
-	case full:
-		c.hub.metrics.slow.Inc()
-		// What is being written now must make room for the close frame, soon.
-		_ = c.conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
-	case ended:
+// replay runs what tells the client of earlier messages, beside what goes on.
+func (c *client) replay(tell func(ctx context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.replays.Go(func() { tell(c.ctx) })
 	}
 }
 
-// write sends what is queued, all that waits in one call.
-func (c *client) write() {
-	conn := c.conn.NetConn()
-	ping := time.NewTicker(c.hub.cfg.PingInterval)
-	defer ping.Stop()
-	var batch [][]byte
-	var last []byte
-	for {
-		select {
-		case <-c.out.wake:
-		case <-ping.C:
-			c.out.put(frameControl(opPing, ""))
-		}
-		batch, last = c.out.take(batch)
-		if len(batch) > 0 {
-			_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-			buffers := net.Buffers(batch)
-			if _, err := buffers.WriteTo(conn); err != nil {
-				_ = conn.Close() // ends the reading too
-				return
-			}
-		}
-		if last != nil {
-			c.ending.Store(true)
-			_ = conn.SetWriteDeadline(time.Now().Add(closeTimeout))
-			_, _ = conn.Write(last)
-			// Its own close frame comes back, or nothing does.
-			_ = conn.SetReadDeadline(time.Now().Add(closeTimeout))
-			return
-		}
+// heed does what the data asks; false if the connection ends. It keeps its variables
+// off the stack of next.
+//
+//go:noinline
+func (c *client) heed(data []byte, isBinary bool) bool {
+	c.seen.Store(time.Now().UnixNano())
+	c.hub.metrics.received.Inc()
+	m, err := parse(c.v, data, isBinary)
+	if err == nil {
+		err = c.obey(c.ctx, &m)
 	}
-}
-
-// read obeys the client's messages.
-func (c *client) read(ctx context.Context) {
-	alive := func() error {
-		if c.ending.Load() {
-			return nil
-		}
-		return c.conn.SetReadDeadline(time.Now().Add(3 * c.hub.cfg.PingInterval))
+	var end closeError
+	switch {
+	case errors.Is(err, errMessage):
+		end = closeError{closeBadMessage, err.Error()}
+	case !errors.As(err, &end):
+		return true
 	}
-	c.conn.SetReadLimit(c.hub.cfg.MaxMessageBytes)
-	// Only the writing goroutine writes; what gorilla would write by itself goes there.
-	c.conn.SetPingHandler(func(data string) error {
-		c.out.put(frameControl(opPong, data))
-		return alive()
-	})
-	c.conn.SetPongHandler(func(string) error { return alive() })
-	c.conn.SetCloseHandler(func(int, string) error {
-		c.out.close(closeFrame(websocket.CloseNormalClosure, ""))
-		return nil
-	})
-	for alive() == nil {
-		kind, data, err := c.conn.ReadMessage()
-		if err != nil || c.ending.Load() {
-			return
-		}
-		c.hub.metrics.received.Inc()
-		m, err := parse(c.v, data, kind == websocket.BinaryMessage)
-		if err == nil {
-			err = c.obey(ctx, &m)
-		}
-		var end closeError
-		switch {
-		case errors.Is(err, errMessage):
-			end = closeError{closeBadMessage, err.Error()}
-		case !errors.As(err, &end):
-			continue
-		}
-		c.out.close(closeFrame(end.code, end.reason))
-		return
-	}
+	c.end(end.code, end.reason)
+	return false
 }
 
 // closeError is why a client's connection ends.
@@ -185,7 +203,7 @@ func (c *client) obey(ctx context.Context, m *message) error {
 		if !c.joins.take(now) {
 			return errTooMuch
 		}
-		c.reply(m, statusOK, emptyObject)
+		c.reply(m, statusOK, c.standing())
 		return nil
 	case m.event == eventJoin:
 		if !c.joins.take(now) {
@@ -216,6 +234,13 @@ func (c *client) obey(ctx context.Context, m *message) error {
 		}
 		c.broadcast(ch, m)
 		return nil
+	case eventPresence:
+		if !c.presences.take(now) {
+			c.refusePresence(ch, m, "Too many presence messages per second")
+			return nil
+		}
+		c.presence(ch, m)
+		return nil
 	}
 	if !c.joins.take(now) {
 		return errTooMuch
@@ -232,6 +257,21 @@ func (c *client) obey(ctx context.Context, m *message) error {
 		c.refuse(m, "UnknownEvent: "+m.event)
 	}
 	return nil
+}
+
+// standing is the answer to a heartbeat: the position up to which all channels have been
+// told of changes, while there is one.
+func (c *client) standing() []byte {
+	at := c.hub.told.read() // before the channels are asked
+	for _, ch := range c.all() {
+		if !ch.changes.stands(at) || at.LSN <= ch.quiet {
+			return emptyObject
+		}
+	}
+	if at.LSN == 0 {
+		return emptyObject
+	}
+	return []byte(`{"position":"` + at.String() + `"}`)
 }
 
 var emptyObject = []byte("{}")

@@ -10,51 +10,78 @@ const (
 	extensionChanges = "postgres_changes"
 )
 
-// deliverChange tells of one change those who may see it, each channel once, and
-// returns the channels for which that could not be decided.
-func (h *Hub) deliverChange(c *change) (unsure []*channel) {
-	var order []*channel
-	ids := map[*channel][]byte{}
+// told are bindings of a channel that select the same columns: they are told
+// together.
+type told struct {
+	ch        *channel
+	selection string
+}
+
+// deliver tells of one change those who may see it, each channel once for each selection
+// of columns, and returns the channels for which that could not be decided.
+func (b *batch) deliver(c *change, at place) (unsure []*channel) {
+	position := at.String()
+	var order []told
+	ids := map[told][]byte{}
 	for _, w := range c.wanted {
-		if ids[w.ch] == nil {
-			order = append(order, w.ch)
+		to := told{w.ch, w.selection}
+		if ids[to] == nil {
+			order = append(order, to)
 		} else {
-			ids[w.ch] = append(ids[w.ch], ',')
+			ids[to] = append(ids[to], ',')
 		}
-		ids[w.ch] = strconv.AppendInt(ids[w.ch], w.ID, 10)
+		ids[to] = strconv.AppendInt(ids[to], w.ID, 10)
 	}
-	data := map[caller][]byte{}
-	for _, ch := range order {
-		who := ch.who.Load()
-		as := caller{who.Role, who.Claims}
-		a := c.row.set.answers[as]
+	shared := map[sameRows][]byte{}
+	for _, to := range order {
+		ch := to.ch
+		v, columns, row := c.row.look(ch)
 		switch {
-		case a == nil || a.failed, a.undecided && c.event != "DELETE":
-			// Asked for another token, or not to be answered. Of a delete the log may
-			// tell the key alone, and then nobody is told whom a policy could hide it from.
+		case v == failed, v == undecided && c.event != "DELETE":
+			// Of a delete the log may tell the key alone, and then nobody is told whom a
+			// policy could hide it from.
 			unsure = append(unsure, ch)
 			continue
-		}
-		row, seen := a.rows[c.row.n]
-		if !seen {
+		case v != seen:
 			continue
 		}
-		if data[as] == nil {
-			data[as] = c.data(as, a, row)
+		var old json.RawMessage
+		if c.event == "UPDATE" {
+			old = c.oldRecord(ch, row)
+		}
+		same := sameRows{&row[0], &columns[0], nil, to.selection}
+		if c.old != nil {
+			same.old = &old[0]
+		}
+		data := shared[same]
+		if data == nil {
+			data = c.data(selectColumns(columns, to.selection), selectFields(row, to.selection), selectFields(old, to.selection))
+			shared[same] = data
 		}
 		if ch.client.channel(ch.wire) != ch {
 			continue
 		}
-		payload := make([]byte, 0, len(data[as])+len(ids[ch])+20)
-		payload = append(append(payload, `{"ids":[`...), ids[ch]...)
-		payload = append(append(payload, `],"data":`...), data[as]...)
-		ch.client.send(null, null, ch.wire, eventChanges, append(payload, '}'))
+		payload := make([]byte, 0, len(data)+len(ids[to])+len(position)+40)
+		payload = append(append(payload, `{"ids":[`...), ids[to]...)
+		payload = append(payload, ']')
+		if at.LSN > ch.quiet {
+			payload = append(append(append(payload, `,"position":"`...), position...), '"')
+		}
+		payload = append(append(payload, `,"data":`...), data...)
+		b.put(ch, frame{ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), c.tx.Time}, at)
 	}
 	return unsure
 }
 
-// data is the part of the message that all callers of one kind share.
-func (c *change) data(as caller, a *answer, row json.RawMessage) []byte {
+// sameRows are the texts of what somebody may see, by where they begin: all who see the
+// same of them share one message.
+type sameRows struct {
+	row, columns, old *byte
+	selection         string
+}
+
+// data is the part of the message that all who see the same share.
+func (c *change) data(columns, row, old json.RawMessage) []byte {
 	d := struct {
 		Schema  string          `json:"schema"`
 		Table   string          `json:"table"`
@@ -65,14 +92,14 @@ func (c *change) data(as caller, a *answer, row json.RawMessage) []byte {
 		Old     json.RawMessage `json:"old_record,omitempty"`
 		Errors  []string        `json:"errors"`
 	}{
-		Schema: c.relation.Schema, Table: c.relation.Name, Type: c.event, Columns: a.columns,
+		Schema: c.relation.Schema, Table: c.relation.Name, Type: c.event, Columns: columns,
 		Time: c.tx.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
 	}
 	switch c.event {
 	case "DELETE":
 		d.Old = row
 	case "UPDATE":
-		d.Record, d.Old = row, c.oldRecord(as, row)
+		d.Record, d.Old = row, old
 	default:
 		d.Record = row
 	}
@@ -84,10 +111,10 @@ func (c *change) data(as caller, a *answer, row json.RawMessage) []byte {
 }
 
 // oldRecord is what of the old row a caller may see: of an unchanged key the key.
-func (c *change) oldRecord(as caller, row json.RawMessage) json.RawMessage {
+func (c *change) oldRecord(ch *channel, row json.RawMessage) json.RawMessage {
 	if c.old != nil {
-		if a := c.old.set.answers[as]; a != nil && a.rows[c.old.n] != nil {
-			return a.rows[c.old.n]
+		if v, _, old := c.old.look(ch); v == seen {
+			return old
 		}
 		return emptyObject
 	}

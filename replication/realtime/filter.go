@@ -1,91 +1,175 @@
 package realtime
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
-	"strings"
+	"slices"
+	"sync/atomic"
+
+	"github.com/fluxbase/fluxbase/proxy/changes"
+	"github.com/fluxbase/fluxbase/proxy/query"
 )
 
-// condition is one comparison of a filter: the column with any of the values.
-type condition struct {
-	column, op string
-	values     []string
+// filter is what a binding asks of rows. Bindings of a table with the same text share
+// one, which is worked out for a change once.
+type filter struct {
+	text string
+	// nodes are joined by and; values are what they compare with.
+	nodes  []query.Node
+	values []string
+	// shape is the same for filters that differ in values alone.
+	shape string
+	// columns that it asks for.
+	columns []string
+
+	compiled atomic.Pointer[compiled]
 }
 
-// maxValues is what in.() takes.
-const maxValues = 100
-
-// comparison begins each condition. A comma that none follows belongs to a value.
-var comparison = regexp.MustCompile(`^([^=,()]+)=(eq|neq|lt|lte|gt|gte|in)\.`)
-
-// parseFilter reads the filter of a subscription, such as id=gt.5,room=in.(a,b).
-func parseFilter(text string) (list []condition, err error) {
-	for text != "" {
-		m := comparison.FindStringSubmatch(text)
-		if m == nil {
-			return nil, fmt.Errorf("filter %q is not COLUMN=OPERATOR.VALUE with eq, neq, lt, lte, gt, gte or in", text)
-		}
-		c := condition{column: m[1], op: m[2]}
-		rest := text[len(m[0]):]
-		var value string
-		value, text = cutCondition(rest, c.op == "in")
-		if c.op != "in" {
-			c.values = []string{value}
-		} else if c.values, err = parseList(value); err != nil {
-			return nil, err
-		} else {
-			c.op = "eq" // any of them
-		}
-		if strings.IndexByte(c.column+value, 0) >= 0 {
-			return nil, errors.New("filter holds the zero character")
-		}
-		list = append(list, c)
-	}
-	return list, nil
+// compiled is a filter for a table as it was at some changes.
+type compiled struct {
+	*facts
+	*query.Evaluator
 }
 
-// cutCondition takes the value of a condition off text.
-func cutCondition(text string, isList bool) (value, rest string) {
-	from := 0
-	if isList {
-		// What looks like a condition within a list is a value.
-		from = max(strings.IndexByte(text, ')'), 0)
-	}
-	for i := from; i < len(text); i++ {
-		if text[i] == ',' && comparison.MatchString(text[i+1:]) {
-			return text[:i], text[i+1:]
-		}
-	}
-	return text, ""
+// facts are what has to be known of a table to compare values by their texts.
+type facts struct {
+	relation *changes.Relation
+	loose    []string
 }
 
-// parseList reads (a,b,"c,d").
-func parseList(text string) (values []string, err error) {
-	inner, ok := strings.CutPrefix(text, "(")
-	inner, closed := strings.CutSuffix(inner, ")")
-	if !ok || !closed {
-		return nil, errors.New("a list for the in filter stands in parentheses")
+const (
+	// maxFilter is how long a filter may be, in bytes.
+	maxFilter = 1 << 16
+	// maxConditions is how many comparisons it may have, maxValues what each list may.
+	maxConditions = 100
+	maxValues     = 100
+)
+
+// parseFilter reads the filter of a subscription; nil is none. Its error is for the
+// client.
+func parseFilter(text string) (*filter, error) {
+	if len(text) > maxFilter {
+		return nil, fmt.Errorf("a filter has at most %d bytes", maxFilter)
 	}
-	var b strings.Builder
-	quoted := false
-	for i := 0; i < len(inner); i++ {
-		switch c := inner[i]; {
-		case c == '\\' && quoted && i+1 < len(inner):
-			i++
-			b.WriteByte(inner[i])
-		case c == '"':
-			quoted = !quoted
-		case c == ',' && !quoted:
-			values = append(values, b.String())
-			b.Reset()
-		default:
-			b.WriteByte(c)
+	nodes, values, err := query.ParseChanges(text, 0)
+	if err != nil || len(nodes) == 0 {
+		return nil, err
+	}
+	f := &filter{text: text, nodes: nodes, values: values}
+	conditions := 0
+	var look func(list []query.Node) error
+	look = func(list []query.Node) error {
+		for i := range list {
+			n := &list[i]
+			if !n.Leaf() {
+				if err := look(n.Kids); err != nil {
+					return err
+				}
+				continue
+			}
+			if conditions++; conditions > maxConditions {
+				return fmt.Errorf("a filter has at most %d conditions", maxConditions)
+			}
+			if !slices.Contains(f.columns, n.Field.Name) {
+				f.columns = append(f.columns, n.Field.Name)
+			}
+			if n.Expr.Op != query.In && n.Expr.Quant == query.One {
+				continue
+			}
+			if list, _ := query.ParseArray(values[n.Expr.Value]); len(list) > maxValues {
+				return fmt.Errorf("too many values for `%s` filter. Maximum %d", n.Expr.Op, maxValues)
+			}
 		}
+		return nil
 	}
-	values = append(values, b.String())
-	if len(values) > maxValues {
-		return nil, fmt.Errorf("too many values for `in` filter. Maximum %d", maxValues)
+	if err := look(nodes); err != nil {
+		return nil, err
 	}
-	return values, nil
+	f.shape = string(f.root().AppendShape(nil))
+	return f, nil
+}
+
+// root is the whole filter as one condition.
+func (f *filter) root() *query.Node { return &query.Node{Kids: f.nodes} }
+
+// in gives the filter for rows of which the facts are.
+func (f *filter) in(k *facts) *query.Evaluator {
+	if c := f.compiled.Load(); c != nil && c.facts == k {
+		return c.Evaluator
+	}
+	e := query.NewEvaluator(f.nodes, f.values, func(name string) (query.Column, bool) {
+		i := k.relation.Index(name)
+		if i < 0 {
+			return query.Column{}, false
+		}
+		return query.Column{Place: i, Type: k.relation.Columns[i].Type, Loose: slices.Contains(k.loose, name)}, true
+	})
+	f.compiled.Store(&compiled{k, e})
+	return e
+}
+
+// loggedRow is a row as the log tells it.
+type loggedRow struct {
+	relation *changes.Relation
+	// whole has the long values that an update did not touch, if it is there.
+	tuple, whole changes.Tuple
+	// isKey says that only the columns of the identity are known.
+	isKey bool
+}
+
+// logged is what filters and policies are held against: the new row, of a delete the old
+// one.
+func logged(e *changes.Event) loggedRow {
+	switch {
+	case e.Op == changes.Delete:
+		return loggedRow{relation: e.Relation, tuple: e.Old, isKey: e.OldIsKey}
+	case e.Op == changes.Update && !e.OldIsKey:
+		return loggedRow{relation: e.Relation, tuple: e.New, whole: e.Old}
+	}
+	return loggedRow{relation: e.Relation, tuple: e.New}
+}
+
+// Value is what is known of a column.
+func (r *loggedRow) Value(place int) (string, query.Presence) {
+	if r.isKey && !r.relation.Columns[place].Key {
+		return "", query.Missing
+	}
+	v := r.tuple.Value(place)
+	if v.Kind == changes.Unchanged {
+		if r.whole.IsZero() {
+			return "", query.Missing
+		}
+		v = r.whole.Value(place)
+	}
+	if v.Kind != changes.Text {
+		return "", query.IsNull
+	}
+	return string(v.Text), query.Present
+}
+
+// lacks tells whether the log left out, because an update did not touch it, what the
+// filter asks for.
+func (r *loggedRow) lacks(f *filter) bool {
+	return !r.isKey && slices.ContainsFunc(f.columns, func(c string) bool {
+		i := r.relation.Index(c)
+		return i >= 0 && r.tuple.Value(i).Kind == changes.Unchanged && r.whole.IsZero()
+	})
+}
+
+// Value is what is known of a column of the row.
+func (img *image) Value(place int) (string, query.Presence) {
+	i, ok := slices.BinarySearch(img.set.columns, place)
+	if !ok {
+		return "", query.Missing
+	}
+	text := img.set.rows[img.n-1][i]
+	if text == nil {
+		return "", query.IsNull
+	}
+	return *text, query.Present
+}
+
+// lacks tells whether the log left out, because an update did not touch it, what the
+// filter asks for.
+func (img *image) lacks(f *filter) bool {
+	return img.incomplete && slices.ContainsFunc(f.columns, func(c string) bool { return !img.set.has(c) })
 }

@@ -3,8 +3,10 @@ package realtime
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 )
@@ -12,10 +14,17 @@ import (
 // change is an event that somebody may want to hear of.
 type change struct {
 	tx       *changes.Transaction
+	n        int // among its events
 	relation *changes.Relation
 	event    string // as clients say it
+	// notice is said instead of the change, which can't be told.
+	notice string
 	// wanted are the bindings that it may concern, and then those whose filters it meets.
 	wanted []*binding
+	// live says that wanted is to be found out: all who listen.
+	live bool
+	// met are the filters that the row may meet, of a live change.
+	met *met
 	// row is what filters and policies are held against: the new row, of a delete the
 	// old one. old is the old row of an update, if it is known by itself.
 	row, old *image
@@ -37,6 +46,11 @@ type imageSet struct {
 	rows     [][]*string
 	// answers are what each caller may see of it, by who it is.
 	answers map[caller]*answer
+	// plans are what decides otherwise, by role; nil where answers do.
+	plans    map[string]*plan
+	places   map[*plan][]int // of what a plan reads, in rows
+	rendered map[*plan]*rendering
+	found    map[*plan][]*decision // by the number of the row
 }
 
 // maxChanges and maxTransactions bound a batch; while it is worked on, the next waits in
@@ -46,17 +60,25 @@ const (
 	maxChanges      = 1000
 )
 
+// idleEvery is how often clients' places move on while nothing comes for them.
+const idleEvery = time.Second
+
 // follow tells clients of changes until ctx ends.
 func (h *Hub) follow(ctx context.Context) {
-	sub := h.Source.Subscribe(changes.Options{Want: changes.Want{AllTables: true}})
+	sub := h.Source.Subscribe(changes.Options{Want: changes.Want{AllTables: true, Prefixes: []string{ddlPrefix}}})
 	defer sub.Close()
 	now, cancel := context.WithCancel(ctx)
 	cancel()
 	for {
-		b := newBatch()
+		b := newBatch((*channel).putChange)
+		sofar := h.Source.State().Position
 		// The first is waited for; with it comes what is there already.
-		tx, err := sub.Next(ctx)
+		idle, wake := context.WithTimeout(ctx, idleEvery)
+		tx, err := sub.Next(idle)
+		wake()
 		for n := 0; err == nil; n++ {
+			sofar = tx.Position()
+			h.reached.reach(after(tx))
 			h.collect(b, tx)
 			if n == maxTransactions || len(b.changes) >= maxChanges {
 				break
@@ -64,20 +86,48 @@ func (h *Hub) follow(ctx context.Context) {
 			tx, err = sub.Next(now)
 		}
 		h.tell(ctx, b)
+		h.tellVisibility(ctx)
 		var gap *changes.Gap
 		switch {
 		case errors.As(err, &gap):
+			h.ForgetPolicies()
+			at := place{gap.From, whole}
+			h.reached.reach(at)
+			h.marks.reset(gap.From)
 			if gap.Reason != changes.Started {
-				h.notice(channelsOf(h.bindings.all()), "Changes may be missing ("+string(gap.Reason)+"); read the tables again")
+				b.notice(channelsOf(h.bindings.all()), missing(gap), anyTable, at)
 			}
-		case err != nil && (ctx.Err() != nil || errors.Is(err, changes.ErrClosed)):
+		case ctx.Err() != nil || errors.Is(err, changes.ErrClosed):
 			return
+		default:
+			// Of what was received before nothing was left to wait for.
+			h.told.reach(place{sofar, whole})
+			if h.marks.add(sofar) {
+				h.ask(place{sofar, whole})
+			}
 		}
 	}
 }
 
+// ask has all clients confirm what they were told.
+func (h *Hub) ask(at place) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	for c := range h.clients {
+		c.ask(at, now)
+	}
+}
+
+// missing says what a gap means for who listens.
+func missing(gap *changes.Gap) string {
+	return "Changes may be missing (" + string(gap.Reason) + "); read the tables again"
+}
+
 // batch is what is worked on together.
 type batch struct {
+	// put sends a frame to a channel.
+	put     func(ch *channel, f frame, at place)
 	changes []*change
 	sets    map[setKey]*imageSet
 	xids    map[uint32]struct{}
@@ -90,8 +140,8 @@ type setKey struct {
 	columns  string
 }
 
-func newBatch() *batch {
-	return &batch{sets: map[setKey]*imageSet{}, xids: map[uint32]struct{}{}, unsure: map[*change][]*channel{}}
+func newBatch(put func(*channel, frame, place)) *batch {
+	return &batch{put: put, sets: map[setKey]*imageSet{}, xids: map[uint32]struct{}{}, unsure: map[*change][]*channel{}}
 }
 
 // eventNames are those that clients can ask for; a truncate concerns all.
@@ -99,9 +149,10 @@ var eventNames = map[changes.Op]string{changes.Insert: "INSERT", changes.Update:
 
 // collect adds what of a transaction anybody listens to.
 func (h *Hub) collect(b *batch, tx *changes.Transaction) {
+	h.note(tx)
 	for i := range tx.Touched {
 		if r := tx.Touched[i].Relation; r != nil {
-			h.notice(channelsOf(h.bindings.of(r.Table, "")), "Too many changes of "+r.Schema+"."+r.Name+" in one transaction; read the table again")
+			b.tooMany(tx, r, h.bindings.of(r.Table))
 		}
 	}
 	for i := range tx.Events {
@@ -109,34 +160,69 @@ func (h *Hub) collect(b *batch, tx *changes.Transaction) {
 		if e.Relation == nil {
 			continue
 		}
-		name := eventNames[e.Op]
-		wanted := h.bindings.of(e.Relation.Table, name)
-		if len(wanted) == 0 {
+		if !h.audience.hears(e.Relation.Table) {
 			continue
 		}
 		if e.Op == changes.Truncate {
-			h.notice(channelsOf(wanted), e.Relation.Schema+"."+e.Relation.Name+" was truncated; read the table again")
+			b.truncated(tx, i, h.bindings.of(e.Relation.Table))
 			continue
 		}
-		c := &change{tx: tx, relation: e.Relation, event: name, wanted: wanted}
-		switch e.Op {
-		case changes.Delete:
-			c.row = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-		case changes.Update:
-			if !e.Old.IsZero() {
-				c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
-			}
-			whole := e.Old
-			if e.OldIsKey {
-				whole = changes.Tuple{}
-			}
-			c.row = b.image(e.Relation, e.New, whole, false)
-		default:
-			c.row = b.image(e.Relation, e.New, changes.Tuple{}, false)
+		row := logged(e)
+		met := h.bindings.met(&row)
+		if met == nil {
+			continue
 		}
-		b.changes = append(b.changes, c)
-		b.xids[tx.XID] = struct{}{}
+		b.add(&change{tx: tx, n: i, relation: e.Relation, event: eventNames[e.Op], live: true, met: met}, &row)
 	}
+}
+
+// collectFor adds what of a transaction, from its event first on, a channel listens to.
+func (b *batch) collectFor(ch *channel, tx *changes.Transaction, first int) {
+	for i := range tx.Touched {
+		if r := tx.Touched[i].Relation; r != nil {
+			b.tooMany(tx, r, ch.bindingsOf(r.Table))
+		}
+	}
+	for i := first; i < len(tx.Events); i++ {
+		e := &tx.Events[i]
+		if e.Relation == nil {
+			continue
+		}
+		wanted := ch.bindingsOf(e.Relation.Table)
+		if e.Op == changes.Truncate {
+			b.truncated(tx, i, wanted)
+			continue
+		}
+		name := eventNames[e.Op]
+		wanted = slices.DeleteFunc(wanted, func(w *binding) bool { return !w.hears(name) })
+		if len(wanted) > 0 {
+			row := logged(e)
+			b.add(&change{tx: tx, n: i, relation: e.Relation, event: name, wanted: wanted}, &row)
+		}
+	}
+}
+
+func (b *batch) add(c *change, row *loggedRow) {
+	if e := &c.tx.Events[c.n]; e.Op == changes.Update && !e.Old.IsZero() {
+		c.old = b.image(e.Relation, e.Old, changes.Tuple{}, e.OldIsKey)
+	}
+	c.row = b.image(c.relation, row.tuple, row.whole, row.isKey)
+	b.changes = append(b.changes, c)
+	b.xids[c.tx.XID] = struct{}{}
+}
+
+func (b *batch) tooMany(tx *changes.Transaction, r *changes.Relation, wanted []*binding) {
+	b.changes = append(b.changes, &change{
+		tx: tx, n: whole, relation: r, wanted: wanted,
+		notice: "Too many changes of " + r.Schema + "." + r.Name + " in one transaction; read the table again",
+	})
+}
+
+func (b *batch) truncated(tx *changes.Transaction, n int, wanted []*binding) {
+	r := tx.Events[n].Relation
+	b.changes = append(b.changes, &change{
+		tx: tx, n: n, relation: r, wanted: wanted, notice: r.Schema + "." + r.Name + " was truncated; read the table again",
+	})
 }
 
 // image adds a row. Long values that an update did not touch are taken from whole, the
@@ -176,15 +262,16 @@ func (b *batch) image(r *changes.Relation, t, whole changes.Tuple, isKey bool) *
 	return img
 }
 
-// notice tells channels, each once, that they can't rely on having heard all.
-func (h *Hub) notice(list []*channel, text string) {
+// notice tells channels, each once, that they can't rely on having heard all of a table:
+// who reads it after this message has all up to it.
+func (b *batch) notice(list []*channel, text string, table changes.Table, at place) {
 	told := map[*channel]struct{}{}
 	for _, ch := range list {
 		if _, done := told[ch]; done || ch.client.channel(ch.wire) != ch {
 			continue
 		}
 		told[ch] = struct{}{}
-		ch.client.system(ch, extensionChanges, statusError, text)
+		b.put(ch, frame{data: ch.resync(text, table, at)}, at)
 	}
 }
 

@@ -38,6 +38,8 @@ func (h *Hub) Serve(w *web.Response, r *http.Request) error {
 	switch {
 	case path == "/websocket":
 		method, serve = http.MethodGet, h.serveSocket
+	case path == inspectPath, strings.HasPrefix(path, inspectPath+"/"):
+		method, serve = http.MethodGet, h.serveInspect
 	case strings.HasPrefix(path, "/api/broadcast/"):
 		serve = h.serveBroadcast
 	case path != "/api/broadcast":
@@ -51,14 +53,14 @@ func (h *Hub) Serve(w *web.Response, r *http.Request) error {
 	return serve(w, r)
 }
 
-// smallBuffers are enough: messages are read in parts, and written from the queue.
-const smallBuffers = 1024
+// readBuffer is small, since each connection has one: what is longer is read without it.
+const readBuffer = 128
 
 const handshakeTimeout = 5 * time.Second
 
 // serveSocket opens a WebSocket. Who it is for stands in the apikey.
 func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
-	if !h.allowed(r.Header.Get("Origin")) {
+	if !h.allowed(r) {
 		return errOrigin
 	}
 	query := r.URL.Query()
@@ -77,13 +79,14 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	if !websocket.IsWebSocketUpgrade(r) {
 		return errUpgrade
 	}
-	c := newClient(h, versionOf(query.Get("vsn")), who)
+	c := newClient(h, versionOf(query.Get("vsn")), who, h.origin(r))
+	c.agent = r.UserAgent()
 	if err := h.reserve(); err != nil {
 		return err
 	}
 	var refused error
 	up := websocket.Upgrader{
-		ReadBufferSize: smallBuffers, WriteBufferSize: smallBuffers, HandshakeTimeout: handshakeTimeout,
+		ReadBufferSize: readBuffer, WriteBufferPool: &h.unused, HandshakeTimeout: handshakeTimeout,
 		CheckOrigin: func(*http.Request) bool { return true }, // checked above
 		Error: func(_ http.ResponseWriter, _ *http.Request, _ int, reason error) {
 			refused = errUpgrade.Because(reason)
@@ -102,10 +105,29 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	return nil
 }
 
-// allowed tells whether a page of an origin may connect. Only browsers say where
-// from; to others a page's origin means nothing.
-func (h *Hub) allowed(origin string) bool {
-	return origin == "" || slices.Contains(h.Origins, "*") || slices.Contains(h.Origins, origin)
+// origin is where a connection is counted: a network of 64 bits is one household in
+// IPv6. Empty is not known.
+func (h *Hub) origin(r *http.Request) string {
+	addr := h.Proxies.Client(r)
+	switch {
+	case !addr.IsValid():
+		return ""
+	case addr.Is4():
+		return addr.String()
+	}
+	network, _ := addr.Prefix(64) // valid for each IPv6 address
+	return network.String()
+}
+
+// allowed tells whether the page that asks may connect: one of an allowed origin, or of
+// our own. Only browsers say where from; to others a page's origin means nothing.
+func (h *Hub) allowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(h.Origins, "*") || slices.Contains(h.Origins, origin) {
+		return true
+	}
+	_, host, _ := strings.Cut(origin, "://")
+	return strings.EqualFold(host, r.Host)
 }
 
 // maxMessages bounds what one request asks the database.

@@ -6,14 +6,18 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"log/slog"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
 // Deps is what a Hub works with.
@@ -25,11 +29,24 @@ type Deps struct {
 	Emit *pg.DB
 	// Source tells of changes of tables.
 	Source changes.Source
+	// Open verifies a message of the stream and gives what it says.
+	Open func(tx *changes.Transaction, e *changes.Event) ([]byte, error)
+	// Announced tells whether each change of the schema is certain to come in the
+	// stream. Without it nothing is remembered of policies.
+	Announced func() bool
+	// Lease is the id of this process in fluxbase.proxies.
+	Lease  string
 	Tokens *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
-	Log     *slog.Logger
-	Reg     prometheus.Registerer
+	// Proxies tell where clients come from.
+	Proxies web.Proxies
+	// Name of this process, for people.
+	Name string
+	Log  *slog.Logger
+	Reg  prometheus.Registerer
+	// Metrics are read back for the page that shows them.
+	Metrics prometheus.Gatherer
 }
 
 // Hub knows the clients of this process and what they listen to.
@@ -40,14 +57,44 @@ type Hub struct {
 	sender  *sender
 	seed    maphash.Seed
 	shards  [shards]shard
+	limits  limits
+	pens    pens
+	writers []writer
+	// unused is for the WebSocket library, which does not write.
+	unused sync.Pool
 
 	bindings bindings
+	audience audience
+	planner  planner
+	// claims and decisions belong to the goroutine that follows the stream.
+	claims     registry
+	decisions  decisions
+	doubts     []doubt
+	visibility visibility
+	// reached is how far changes of tables have been taken from the stream, told how far
+	// they have been told; sent is the former of broadcasts.
+	reached, told, sent cursor
+	marks               marks
+	memory              memory
+
+	// id of this process among those that hold connections.
+	id          string
+	attendances *attendances
+	tracks      *tracks
+	admissions  *admissions
+	restored    *time.Timer
+
+	inspector inspector
+	slots     atomic.Pointer[slotFigures] // as they were last
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
-	open    int // clients, and those whose connection is being made
+	entered int
 	closing bool
 	running sync.WaitGroup // of all that are open
+
+	// replays has room for as many as may ask the database at once.
+	replays chan struct{}
 }
 
 // shards keep joins of different channels from waiting for each other.
@@ -67,13 +114,33 @@ type shard struct {
 // New makes a Hub that takes clients at once and sends with Run. cfg must have
 // passed Check.
 func New(cfg Config, deps Deps) *Hub {
-	h := &Hub{Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}}
+	h := &Hub{
+		Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID(), replays: make(chan struct{}, maxReplays),
+	}
+	h.limits = limits{
+		maxMessages: cfg.QueueMessages, maxBytes: cfg.QueueBytes,
+		slowMessages: cfg.SlowThreshold, slowBytes: cfg.QueueBytes, slowTimeout: cfg.SlowTimeout,
+	}
+	h.writers = make([]writer, 2*runtime.GOMAXPROCS(0))
+	for i := range h.writers {
+		h.writers[i].pens = &h.pens
+	}
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
-	h.bindings.by = map[changes.Table]map[*binding]struct{}{}
+	h.memory.by = map[habit][]*stay{}
+	h.bindings.by = map[changes.Table]*tableBindings{}
+	h.attendances, h.tracks, h.admissions = newAttendances(h), newTracks(h), newAdmissions(h)
+	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
+	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
+	h.planner.plans, h.planner.unseen, h.planner.reads = map[planKey]*plan{}, map[uint32]struct{}{}, map[uint32][]*plan{}
+	h.visibility = visibility{before: map[planKey]*plan{}, changed: map[*plan]map[string]struct{}{}}
+	h.planner.demoted = map[planKey]struct{}{}
 	h.metrics = newMetrics(h)
+	h.claims.reset()
+	h.decisions = decisions{maxEntries: cfg.CacheEntries, maxBytes: cfg.CacheBytes, ttl: cfg.CacheTTL, metrics: h.metrics}
 	h.sender = newSender(deps.Emit)
+	h.inspector.collect, h.inspector.refresh = h.figures, h.keepSlots
 	return h
 }
 
@@ -87,12 +154,16 @@ const stopReason = "the server is stopping"
 func (h *Hub) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	following.Go(func() { h.follow(ctx) })
+	following.Go(func() { h.beat(ctx) })
 	defer following.Wait()
+	attended := h.attended(ctx)
+	defer attended()
 	h.sender.run(ctx)
+	h.inspector.close()
 	h.mu.Lock()
 	h.closing = true
 	for c := range h.clients {
-		c.out.close(closeFrame(closeGoingAway, stopReason))
+		c.end(closeGoingAway, stopReason)
 	}
 	h.mu.Unlock()
 	late := time.AfterFunc(stopPatience, func() {
@@ -106,17 +177,16 @@ func (h *Hub) Run(ctx context.Context) {
 	h.running.Wait()
 }
 
-// reserve counts a client in, unless there are too many or the process stops.
+// reserve takes a client, unless too many wait to be admitted or the process stops.
 func (h *Hub) reserve() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.closing:
 		return errStopping
-	case h.open >= h.cfg.MaxConnections:
+	case h.admissions.waiting() >= maxWaitingTickets:
 		return errTooManyClients
 	}
-	h.open++
 	h.running.Add(1)
 	return nil
 }
@@ -125,9 +195,11 @@ func (h *Hub) reserve() error {
 func (h *Hub) enter(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.entered++
+	c.turn, c.writer, c.raw = h.entered%beats, &h.writers[h.entered%len(h.writers)], rawOf(c.conn.NetConn())
 	h.clients[c] = struct{}{}
 	if h.closing {
-		c.out.close(closeFrame(closeGoingAway, stopReason))
+		c.end(closeGoingAway, stopReason)
 	}
 }
 
@@ -136,8 +208,49 @@ func (h *Hub) exit(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.clients, c)
-	h.open--
 	h.running.Done()
+}
+
+// beats are how many times clients are looked at between two pings of the same.
+const beats = 16
+
+// beat pings each client once in a ping interval, until ctx ends.
+func (h *Hub) beat(ctx context.Context) {
+	tick := time.NewTicker(max(h.cfg.PingInterval/beats, time.Millisecond))
+	defer tick.Stop()
+	for turn := 0; ; turn = (turn + 1) % beats {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			h.ping(turn, now)
+		}
+	}
+}
+
+// ping asks the clients whose turn it is for a sign of life, and ends those that have
+// given none for three intervals.
+func (h *Hub) ping(turn int, now time.Time) {
+	dead := now.Add(-3 * h.cfg.PingInterval).UnixNano()
+	for _, c := range h.atTurn(turn) {
+		if c.seen.Load() < dead {
+			c.end(websocket.CloseNormalClosure, "no sign of life")
+		}
+		c.offer(pingFrame) // who has no room for it has enough to answer
+	}
+}
+
+var pingFrame = frame{data: frameControl(opPing, "")}
+
+func (h *Hub) atTurn(turn int) (list []*client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.clients {
+		if c.turn == turn {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func (h *Hub) shard(r room) *shard {
@@ -157,6 +270,7 @@ func (h *Hub) add(ch *channel, confirm func()) {
 	}
 	members[ch] = struct{}{}
 	h.bindings.add(ch.bindings)
+	h.audience.admit(ch, ch.bindings)
 	h.metrics.channels.Inc()
 	confirm()
 }
@@ -166,12 +280,21 @@ func (h *Hub) remove(ch *channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h.bindings.remove(ch.bindings)
+	h.audience.dismiss(ch, ch.bindings)
 	members := s.rooms[ch.room]
 	delete(members, ch)
 	if len(members) == 0 {
 		delete(s.rooms, ch.room)
 	}
 	h.metrics.channels.Dec()
+}
+
+// rename gives a channel another identity.
+func (h *Hub) rename(ch *channel, who *identity) {
+	s := h.shard(ch.room)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h.audience.rename(ch, who)
 }
 
 // broadcast is a message between processes.
@@ -186,20 +309,52 @@ type broadcast struct {
 	From string `json:"from,omitempty"`
 }
 
-// Broadcasts delivers what the bus has brought: a JSON array of broadcast. It waits
-// for no client.
-func (h *Hub) Broadcasts(data []byte) {
+// Broadcasts delivers what the bus has brought with a transaction: a JSON array of
+// broadcast. It waits for no client.
+func (h *Hub) Broadcasts(tx *changes.Transaction, data []byte) {
 	var list []broadcast
 	if err := json.Unmarshal(data, &list); err != nil {
 		h.Log.Error("a broadcast of another release is dropped", "error", err)
 		return
 	}
+	at := next(h.sent.read(), tx)
 	for i := range list {
-		h.deliver(&list[i])
+		h.sent.reach(at)
+		h.deliver(&list[i], at)
+		at.n++
 	}
 }
 
-func (h *Hub) deliver(b *broadcast) {
+// next is the place of the broadcast that comes in a transaction after the one at p.
+func next(p place, tx *changes.Transaction) place {
+	if p.Position == tx.Position() && p.n != whole {
+		return place{p.Position, p.n + 1}
+	}
+	return place{tx.Position(), 0}
+}
+
+// Missed reads anew what messages on the bus may have changed, and tells all channels
+// that broadcasts may be missing.
+func (h *Hub) Missed(gap *changes.Gap) {
+	h.attendances.reload()
+	at := place{gap.From, whole}
+	h.sent.reach(at)
+	if gap.Reason == changes.Started {
+		return
+	}
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.RLock()
+		for _, members := range s.rooms {
+			for ch := range members {
+				ch.putBroadcast(frame{data: ch.resyncBroadcasts(gap, at)}, at)
+			}
+		}
+		s.mu.RUnlock()
+	}
+}
+
+func (h *Hub) deliver(b *broadcast, at place) {
 	r := room{b.Topic, b.Private}
 	s := h.shard(r)
 	s.mu.RLock()
@@ -219,22 +374,29 @@ func (h *Hub) deliver(b *broadcast) {
 			continue // has no way to say it
 		}
 		if frames[v] == nil {
-			frames[v] = b.frame(v)
+			frames[v] = b.frame(v, at, false)
 		}
-		ch.client.put(frames[v])
+		ch.putBroadcast(frame{data: frames[v]}, at)
 	}
 }
 
-func (b *broadcast) frame(v version) []byte {
+// frame is what clients get. Its id is the place from which to replay.
+func (b *broadcast) frame(v version, at place, replayed bool) []byte {
 	topic := topicPrefix + b.Topic
+	meta := `{"id":"` + at.String() + `"}`
+	if replayed {
+		meta = `{"replayed":true,"id":"` + at.String() + `"}`
+	}
 	if b.Bytes {
 		payload, _ := base64.StdEncoding.DecodeString(b.Payload) // made by this product
-		return frameBytes(topic, b.Event, payload)
+		return frameBytes(topic, b.Event, meta, payload)
 	}
-	payload := make([]byte, 0, len(b.Payload)+len(b.Event)+50)
+	payload := make([]byte, 0, len(b.Payload)+len(b.Event)+len(meta)+60)
 	payload = append(payload, `{"type":"broadcast","event":`...)
 	payload = append(payload, quote(b.Event)...)
 	payload = append(payload, `,"payload":`...)
 	payload = append(payload, b.Payload...)
+	payload = append(payload, `,"meta":`...)
+	payload = append(payload, meta...)
 	return v.frameText(null, null, topic, eventBroadcast, append(payload, '}'))
 }

@@ -22,3 +22,11 @@ func (b *bucket) take(now time.Time) bool {
 	b.left--
 	return true
 }
+
+// wait takes an event if it is allowed now, and else says when to ask again.
+func (b *bucket) wait(now time.Time) time.Duration {
+	if b.take(now) {
+		return 0
+	}
+	return time.Duration((1 - b.left) / b.rate * float64(time.Second))
+}

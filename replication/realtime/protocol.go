@@ -27,6 +27,8 @@ const (
 	// than the limits allow.
 	closePolicy = 1008
 	// closeTooBig, 1009, is a message over the limit.
+	// closeTryAgain: the database, which counts the connections, is away.
+	closeTryAgain = 1013
 )
 
 // Events of the protocol.
@@ -213,10 +215,10 @@ func (v version) frameText(joinRef, ref json.RawMessage, topic, event string, pa
 
 // frameBytes makes the frame of a broadcast whose payload is no JSON. Only clients
 // of v2 understand it.
-func frameBytes(topic, event string, payload []byte) []byte {
-	b := make([]byte, maxFrameHead, maxFrameHead+5+len(topic)+len(event)+len(payload))
-	b = append(b, kindBroadcast, byte(len(topic)), byte(len(event)), 0, encodingBytes)
-	b = append(append(append(b, topic...), event...), payload...)
+func frameBytes(topic, event, meta string, payload []byte) []byte {
+	b := make([]byte, maxFrameHead, maxFrameHead+5+len(topic)+len(event)+len(meta)+len(payload))
+	b = append(b, kindBroadcast, byte(len(topic)), byte(len(event)), byte(len(meta)), encodingBytes)
+	b = append(append(append(append(b, topic...), event...), meta...), payload...)
 	return withHead(opBinary, b)
 }
 

@@ -133,8 +133,8 @@ func TestFramesOfAllSizes(t *testing.T) {
 			t.Errorf("%d bytes became %d of kind %d", n, len(got), op)
 		}
 	}
-	_, got := unframe(t, frameBytes("realtime:a", "e", []byte{0xff, 0}))
-	if want := "\x04\x0a\x01\x00\x00realtime:ae\xff\x00"; string(got) != want {
+	_, got := unframe(t, frameBytes("realtime:a", "e", "{}", []byte{0xff, 0}))
+	if want := "\x04\x0a\x01\x02\x00realtime:ae{}\xff\x00"; string(got) != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

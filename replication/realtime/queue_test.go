@@ -2,97 +2,165 @@ package realtime
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-func newQueue(messages, size int) *queue {
-	return &queue{maxMessages: messages, maxBytes: size, wake: make(chan struct{}, 1)}
+func newQueue(l limits) (q *queue, woken chan struct{}) {
+	woken = make(chan struct{}, 1000)
+	return &queue{limits: &l, wake: func() { woken <- struct{}{} }}, woken
 }
+
+func fill(q *queue, data []byte) (n int) {
+	for q.offer(frame{data: data}) == queued {
+		n++
+	}
+	return n
+}
+
+// written takes all that waits, as a client would that reads at once.
+func written(q *queue) string {
+	var all []byte
+	for {
+		pieces := q.take(chunk, nil)
+		if len(pieces) == 0 {
+			return string(all)
+		}
+		data := bytes.Join(pieces, nil)
+		all = append(all, data...)
+		if q.wrote(len(data), func(time.Time) {}) {
+			return string(all)
+		}
+	}
+}
+
+var roomy = limits{maxMessages: 1000, maxBytes: 1 << 20, slowMessages: 1000, slowBytes: 1 << 20}
 
 func TestAQueueIsBoundedByCountAndBytes(t *testing.T) {
 	t.Parallel()
-	fill := func(q *queue, frame []byte) (n int) {
-		for q.put(frame) == queued {
-			n++
+	for _, tt := range []struct{ size, want int }{
+		{1, 11},   // ten beside the first
+		{500, 4},  // the third beside the first begins within 1000 bytes
+		{5000, 2}, // one large one
+	} {
+		q, _ := newQueue(limits{maxMessages: 10, maxBytes: 1000, slowMessages: 100, slowBytes: 1 << 20})
+		if got := fill(q, make([]byte, tt.size)); got != tt.want {
+			t.Errorf("%d messages of %d bytes fit, want %d", got, tt.size, tt.want)
 		}
-		return n
-	}
-	if got := fill(newQueue(10, 1000), []byte("x")); got != 10 {
-		t.Errorf("%d messages fit, want 10", got)
-	}
-	if got := fill(newQueue(10, 1000), make([]byte, 500)); got != 3 {
-		t.Errorf("%d messages of 500 bytes fit into 1000, want 3: the third begins within", got)
-	}
-	if got := fill(newQueue(10, 1000), make([]byte, 5000)); got != 1 {
-		t.Errorf("%d large messages fit, want one", got)
+		if got := len(written(q)); got != tt.want*tt.size {
+			t.Errorf("%d bytes are written, want %d", got, tt.want*tt.size)
+		}
+		if got := fill(q, make([]byte, tt.size)); got != tt.want {
+			t.Errorf("%d messages fit after all was written, want %d", got, tt.want)
+		}
 	}
 }
 
-func TestWhatWasTakenMakesRoom(t *testing.T) {
+// However writes are cut, what comes out is whole frames, and what was dropped is not
+// begun.
+func TestAnAbandonedQueueEndsAtAFrame(t *testing.T) {
 	t.Parallel()
-	q := newQueue(10, 1000)
-	q.put(make([]byte, 1001))
-	if batch, _ := q.take(nil); len(batch) != 1 {
-		t.Fatalf("took %d frames", len(batch))
-	}
-	if got := q.put([]byte("x")); got != queued {
-		t.Errorf("put is %d when all was taken", got)
-	}
-}
-
-func TestAFullQueueKeepsTheCloseFrameOnly(t *testing.T) {
-	t.Parallel()
-	q := newQueue(1, 1000)
-	q.put([]byte("a"))
-	q.put([]byte("b"))
-	batch, last := q.take(nil)
-	if len(batch) != 0 || !bytes.Equal(last, closeFrame(closePolicy, "too slow")) {
-		t.Errorf("left are %q and %q", batch, last)
-	}
-	if got := q.put([]byte("c")); got != ended {
-		t.Errorf("put is %d after the end", got)
+	for cut := range 11 {
+		for _, whileTaken := range []bool{false, true} {
+			q, _ := newQueue(roomy)
+			for _, s := range []string{"aaaa", "bbbb", "cccc"} {
+				q.offer(frame{data: []byte(s)})
+			}
+			got := bytes.Join(q.take(9, nil), nil)[:min(cut, 8)]
+			if whileTaken {
+				q.abandon([]byte("end"), time.Now())
+			}
+			q.wrote(len(got), func(time.Time) {})
+			if !whileTaken {
+				q.abandon([]byte("end"), time.Now())
+			}
+			all := string(got) + written(q)
+			frames, ok := strings.CutSuffix(all, "end")
+			if !ok || !strings.HasPrefix("aaaabbbbcccc", frames) || len(frames)%4 != 0 {
+				t.Errorf("after %d bytes, %v: %q is written", cut, whileTaken, all)
+			}
+			if got := q.offer(frame{data: []byte("d")}); got != ended {
+				t.Errorf("offer is %d after the end", got)
+			}
+		}
 	}
 }
 
 func TestWhatWaitsIsWrittenBeforeTheEnd(t *testing.T) {
 	t.Parallel()
-	q := newQueue(10, 1000)
-	q.put([]byte("a"))
-	q.close([]byte("first"))
-	q.close([]byte("second"))
-	batch, last := q.take(nil)
-	if len(batch) != 1 || string(last) != "first" {
-		t.Errorf("left are %q and %q", batch, last)
+	q, _ := newQueue(roomy)
+	q.offer(frame{data: []byte("a")})
+	q.close([]byte("first"), time.Now())
+	q.close([]byte("second"), time.Now())
+	if got := written(q); got != "afirst" {
+		t.Errorf("%q is written", got)
 	}
 }
 
-func TestNothingIsLostBetweenPutAndTake(t *testing.T) {
+// One who falls behind and catches up is as good as new.
+func TestOnlyWhoStaysSlowIsLate(t *testing.T) {
+	t.Parallel()
+	const patience = time.Minute
+	q, _ := newQueue(limits{maxMessages: 1000, maxBytes: 1000, slowMessages: 3, slowBytes: 1000, slowTimeout: patience})
+	var bound time.Time
+	q.block(func(at time.Time) error { bound = at; return nil })
+	late := func() bool { return q.isLate(time.Now().Add(2 * patience)) }
+	some := frame{data: []byte("x")}
+	q.offer(some)
+	q.offer(some)
+	if late() || !bound.IsZero() {
+		t.Error("late with two messages")
+	}
+	q.offer(some)
+	if q.isLate(time.Now()) || !late() || time.Until(bound) > patience {
+		t.Errorf("three messages wait, and the next write may take until %v", bound)
+	}
+	q.take(1, nil)
+	q.wrote(1, func(time.Time) {})
+	if late() || !bound.IsZero() {
+		t.Error("late after one was read")
+	}
+	q.offer(frame{data: make([]byte, 1000)})
+	if !late() {
+		t.Error("not late with many bytes")
+	}
+	written(q)
+	if late() || !bound.IsZero() {
+		t.Error("late after all was read")
+	}
+	q.offer(some)
+	end := time.Now().Add(time.Hour)
+	q.close([]byte("end"), end)
+	if late() || !bound.Equal(end) || !q.isLate(end) {
+		t.Errorf("the last frame may take until %v, not %v", bound, end)
+	}
+}
+
+func TestNobodyIsForgottenBetweenOfferAndTake(t *testing.T) {
 	t.Parallel()
 	const writers, each = 8, 1000
-	q := newQueue(writers*each, writers*each)
+	q, woken := newQueue(limits{maxMessages: writers * each, maxBytes: 1 << 20, slowMessages: 100, slowBytes: 1 << 20})
 	var writing sync.WaitGroup
 	for range writers {
 		writing.Go(func() {
 			for range each {
-				q.put([]byte("x"))
+				q.offer(frame{data: []byte("x")})
 			}
 		})
 	}
 	go func() {
 		writing.Wait()
-		q.close([]byte("end"))
+		q.close([]byte("end"), time.Now())
 	}()
-	got := 0
-	var batch [][]byte
-	for last := []byte(nil); last == nil; {
-		<-q.wake
-		batch, last = q.take(batch)
-		got += len(batch)
+	var got string
+	for !strings.HasSuffix(got, "end") {
+		<-woken
+		got += written(q)
 	}
-	if got != writers*each {
-		t.Errorf("%d of %d came", got, writers*each)
+	if want := strings.Repeat("x", writers*each) + "end"; got != want {
+		t.Errorf("%d bytes came, want %d", len(got), len(want))
 	}
 }
 

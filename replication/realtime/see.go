@@ -27,25 +27,43 @@ type answer struct {
 	undecided, failed bool
 }
 
-// tell delivers a batch: filters first, then policies, then to clients in the order of
-// the commits.
+// tell delivers a batch: whom it may concern, then filters, then policies that only
+// Postgres can evaluate, then to clients in the order of the commits.
 func (h *Hub) tell(ctx context.Context, b *batch) {
 	if len(b.changes) == 0 {
 		return
 	}
+	// What is told again is not for the plans, which belong to who follows the stream.
+	live := slices.ContainsFunc(b.changes, func(c *change) bool { return c.live })
+	if live {
+		h.resolve(ctx, b)
+	}
+	for _, c := range b.changes {
+		c.wanted = slices.DeleteFunc(c.wanted, func(w *binding) bool { return w.knows(c.tx) })
+	}
 	b.filter(ctx, h)
 	b.ask(ctx, h)
+	if live {
+		h.check(ctx, b)
+	}
+	h.render(ctx, b)
 	unsure := map[*changes.Relation][]*channel{}
+	var at place
 	for _, c := range b.changes {
+		at = place{c.tx.Position(), c.n}
+		if c.notice != "" {
+			b.notice(channelsOf(c.wanted), c.notice, c.relation.Table, at)
+			continue
+		}
 		unsure[c.relation] = append(unsure[c.relation], b.unsure[c]...)
-		unsure[c.relation] = append(unsure[c.relation], h.deliverChange(c)...)
+		unsure[c.relation] = append(unsure[c.relation], b.deliver(c, at)...)
 	}
 	for r, list := range unsure {
-		h.notice(list, "A change of "+r.Schema+"."+r.Name+" could not be checked; read the table again")
+		b.notice(list, "A change of "+r.Schema+"."+r.Name+" could not be checked; read the table again", r.Table, at)
 	}
 }
 
-// ask finds out who may see what of each set.
+// ask finds out who may see what of each set, of those for whom no plan decides.
 func (b *batch) ask(ctx context.Context, h *Hub) {
 	callers := map[*imageSet]map[caller]struct{}{}
 	for _, c := range b.changes {
@@ -54,6 +72,9 @@ func (b *batch) ask(ctx context.Context, h *Hub) {
 				continue
 			}
 			for _, w := range c.wanted {
+				if _, s := img.set.seat(w.ch); s != nil {
+					continue
+				}
 				if callers[img.set] == nil {
 					callers[img.set] = map[caller]struct{}{}
 				}
@@ -102,11 +123,13 @@ func (h *Hub) see(ctx context.Context, b *batch, set *imageSet, list []caller) {
 	ctx, cancel := context.WithTimeout(ctx, seeTimeout)
 	defer cancel()
 	begun := time.Now()
-	text, err := h.behindFence(ctx, h.pool(pg.Caller{Role: list[0].role}), b, args)
+	values, err := h.behindFence(ctx, h.pool(pg.Caller{Role: list[0].role}), b.xids, &pg.Tx{
+		SearchPath: searchPath, Mode: pg.ReadOnly, Main: pg.Statement{SQL: seeSQL, Args: args},
+	})
 	h.metrics.see.Observe(time.Since(begun).Seconds())
 	answers := make([]json.RawMessage, 0, len(list))
 	if err == nil {
-		err = json.Unmarshal(text, &answers)
+		err = json.Unmarshal(values[0], &answers)
 	}
 	if err == nil && len(answers) != len(list) {
 		err = errors.New("realtime.see is not that of this release")
@@ -120,6 +143,8 @@ func (h *Hub) see(ctx context.Context, b *batch, set *imageSet, list []caller) {
 			a.read(answers[i])
 		}
 		if a.failed && err == nil {
+			h.metrics.errors.Inc()
+			h.refuse(c)
 			h.Log.Warn("a policy failed for a subscriber", "table", set.relation.Name, "role", c.role, "sqlstate", string(answers[i]))
 		}
 		set.answers[c] = a
@@ -154,29 +179,32 @@ func (a *answer) read(data json.RawMessage) {
 	}
 }
 
-// behindFence asks until what was read shows all commits of the batch: a commit is
-// streamed a moment before it is visible, and policies read other tables.
-func (h *Hub) behindFence(ctx context.Context, db *pg.DB, b *batch, args [][]byte) ([]byte, error) {
+// behindFence asks until what was read shows some commits: one is streamed a moment
+// before it is visible, and policies read other tables. The first value of tx is its
+// snapshot; the others are returned.
+func (h *Hub) behindFence(ctx context.Context, db *pg.DB, xids map[uint32]struct{}, tx *pg.Tx) ([][]byte, error) {
 	for pause := 200 * time.Microsecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		res, err := db.Do(ctx, &pg.Tx{
-			SearchPath: searchPath, Mode: pg.ReadOnly, Main: pg.Statement{SQL: seeSQL, Args: args},
-		})
+		res, err := db.Do(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
-		if len(res.Values) != 2 {
+		if len(res.Values) < 2 {
 			res.Free()
-			return nil, errors.New("realtime.see is not that of this release")
+			return nil, errors.New("a function of schema realtime is not that of this release")
 		}
 		visible := true
-		for xid := range b.xids {
+		for xid := range xids {
 			sees, err := bus.Sees(string(res.Values[0]), xid)
 			visible = visible && sees && err == nil
 		}
 		if visible {
-			text := slices.Clone(res.Values[1])
+			h.planner.saw(string(res.Values[0]))
+			var values [][]byte
+			for _, v := range res.Values[1:] {
+				values = append(values, slices.Clone(v))
+			}
 			res.Free()
-			return text, nil
+			return values, nil
 		}
 		res.Free()
 		h.metrics.fenced.Inc()
@@ -188,97 +216,6 @@ func (h *Hub) behindFence(ctx context.Context, db *pg.DB, b *batch, args [][]byt
 		case <-t.C:
 		}
 	}
-}
-
-// filter leaves of the wanted bindings those whose filters a change meets.
-func (b *batch) filter(ctx context.Context, h *Hub) {
-	type valueKey struct{ column, op, value string }
-	bySet := map[*imageSet][]*change{}
-	for _, c := range b.changes {
-		bySet[c.row.set] = append(bySet[c.row.set], c)
-	}
-	for set, list := range bySet {
-		met := map[valueKey]map[int]struct{}{} // the rows that meet a condition
-		groups := map[[2]string]*jsonCondition{}
-		var order []*jsonCondition
-		var keys [][]valueKey // of each of order
-		place := map[*jsonCondition]int{}
-		for _, c := range list {
-			for _, w := range c.wanted {
-				for _, cond := range w.conditions {
-					for _, v := range cond.values {
-						k := valueKey{cond.column, cond.op, v}
-						if _, known := met[k]; known {
-							continue
-						}
-						met[k] = map[int]struct{}{}
-						g := groups[[2]string{cond.column, cond.op}]
-						if g == nil {
-							g = &jsonCondition{Column: cond.column, Op: cond.op}
-							groups[[2]string{cond.column, cond.op}] = g
-							place[g] = len(order)
-							order, keys = append(order, g), append(keys, nil)
-						}
-						i := place[g]
-						g.Values = append(g.Values, [2]any{len(keys[i]), v})
-						keys[i] = append(keys[i], k)
-					}
-				}
-			}
-		}
-		if len(order) == 0 {
-			continue
-		}
-		pairs, err := h.match(ctx, set, order)
-		if err != nil {
-			h.Log.Warn("filters could not be evaluated", "table", set.relation.Name, "error", err)
-		}
-		for i, list := range pairs {
-			for _, p := range list {
-				met[keys[i][p[0]]][p[1]] = struct{}{}
-			}
-		}
-		for _, c := range list {
-			c.wanted = slices.DeleteFunc(c.wanted, func(w *binding) bool {
-				for _, cond := range w.conditions {
-					if err != nil || c.row.incomplete && !set.has(cond.column) {
-						b.unsure[c] = append(b.unsure[c], w.ch)
-						return true
-					}
-					if !slices.ContainsFunc(cond.values, func(v string) bool {
-						_, ok := met[valueKey{cond.column, cond.op, v}][c.row.n]
-						return ok
-					}) {
-						return true
-					}
-				}
-				return false
-			})
-		}
-	}
-}
-
-// match evaluates conditions on all rows of a set.
-func (h *Hub) match(ctx context.Context, set *imageSet, conditions []*jsonCondition) (pairs [][][2]int, err error) {
-	data, err := json.Marshal(conditions)
-	if err != nil {
-		return nil, err
-	}
-	names, types, rows := set.arguments()
-	ctx, cancel := context.WithTimeout(ctx, seeTimeout)
-	defer cancel()
-	res, err := h.Anon.Do(ctx, &pg.Tx{SearchPath: searchPath, Mode: pg.ReadOnly, Main: pg.Statement{
-		SQL: `select realtime.match($1, $2, $3, $4)`, Args: [][]byte{names, types, rows, data},
-	}})
-	if err != nil {
-		return nil, err
-	}
-	defer res.Free()
-	err = json.Unmarshal(res.Values[0], &pairs)
-	if err == nil && len(pairs) != len(conditions) {
-		err = errors.New("realtime.match is not that of this release")
-	}
-	return pairs, err
 }
 
 func (s *imageSet) has(column string) bool {

@@ -1,5 +1,6 @@
 // Channels of the unmodified client, for the tests of realtime.
 import assert from 'node:assert/strict'
+import net from 'node:net'
 import { createClient } from '@supabase/supabase-js'
 import { anonKey, client, serviceKey, url, userToken } from './helpers.mjs'
 
@@ -16,9 +17,9 @@ export const disconnect = () => Promise.all(open.map((c) => c.realtime.disconnec
 
 // connect makes a client of a server's, for a user or for anybody. A token may be a
 // function, for one that changes: realtime.setAuth() asks it again.
-export function connect({ server = url, vsn = '2.0.0', token, key = anonKey } = {}) {
+export function connect({ server = url, vsn = '2.0.0', token, key = anonKey, heartbeatIntervalMs } = {}) {
   const made = createClient(server, key, {
-    realtime: { vsn, timeout: patience },
+    realtime: { vsn, timeout: patience, ...(heartbeatIntervalMs && { heartbeatIntervalMs }) },
     ...(token ? { accessToken: async () => (typeof token === 'function' ? token() : token) } : { auth: { persistSession: false, autoRefreshToken: false } }),
   })
   open.push(made)
@@ -74,3 +75,33 @@ export async function joined(...args) {
 
 export const say = (j, event, payload) => j.channel.send({ type: 'broadcast', event, payload })
 export const secret = { private: true }
+
+// wire forwards connections to a server, until they are cut, or go silent as a network
+// does that is away; those that come later pass.
+export async function wire(server) {
+  const pairs = new Set()
+  let confirm
+  const { hostname, port } = new URL(server)
+  const listener = net.createServer((near) => {
+    const far = net.connect(port, hostname)
+    const pair = [near, far]
+    pairs.add(pair)
+    pair.forEach((from, i) => {
+      from.on('data', (data) => {
+        if (!pair.silent) pair[1 - i].write(data)
+        // The answer to a ping that asks how far the client has read (RFC 6455 section 5.2).
+        if (i === 0 && data[0] === 0x8a && (data[1] & 0x7f) > 0) confirm?.()
+      })
+      from.on('error', () => {})
+      from.on('close', () => pair.silent || pair[1 - i].destroy())
+    })
+  })
+  await new Promise((done) => listener.listen(0, '127.0.0.1', done))
+  return {
+    url: `http://127.0.0.1:${listener.address().port}`,
+    confirmed: () => new Promise((done) => (confirm = done)),
+    cut: () => pairs.forEach((pair) => pair.forEach((end) => end.destroy())),
+    silence: () => pairs.forEach((pair) => (pair.silent = true)),
+    close: () => (listener.close(), pairs.forEach((pair) => pair.forEach((end) => end.destroy()))),
+  }
+}

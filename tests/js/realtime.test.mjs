@@ -167,6 +167,37 @@ describe('from SQL', () => {
   })
 })
 
+describe('replay', () => {
+  test('of the latest broadcasts of a private channel, and of all after one', async () => {
+    const since = Date.now()
+    const writer = await joined(as(ada), 'lab', { private: true, broadcast: { ack: true } })
+    const listeners = [await joined(as(bob), 'lab', secret), await joined(as(bob, { server: url2 }), 'lab', secret)]
+    let said = 0
+    const sayNext = async () => {
+      assert.equal(await say(writer, 'n', { i: said++ }), 'ok')
+      return (await Promise.all(listeners.map((l) => l.box.next())))[0]
+    }
+    const first = await sayNext()
+    assert.equal(first.meta.replayed, undefined)
+    for (let i = 1; i < 4; i++) await sayNext()
+    for (const server of servers) {
+      const asking = (replay) => joined(as(bob, { server }), 'lab', { private: true, broadcast: { replay } })
+      const [late, after] = [await asking({ since, limit: 2 }), await asking({ since: first.meta.id })]
+      const before = said
+      await sayNext()
+      for (const [j, from] of [[late, before - 2], [after, 1]]) {
+        for (let i = from; i <= before; i++) {
+          const { event, payload, meta } = await j.box.next()
+          assert.deepEqual([event, payload, meta.replayed], ['n', { i }, i < before ? true : undefined])
+        }
+      }
+    }
+    const { first: refused } = await join(as(bob), 'lab', { private: true, broadcast: { replay: { since, limit: 26 } } })
+    assert.equal(refused.state, 'CHANNEL_ERROR')
+    assert.match(refused.error.message, /UnableToReplayMessages: Replay params are not valid/)
+  })
+})
+
 describe('tokens', () => {
   const now = () => Math.floor(Date.now() / 1000)
 

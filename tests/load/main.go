@@ -1,7 +1,7 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
-// prints the ratio of the two; then what streaming changes costs those who write, and
-// what realtime costs. All use loopback and end by themselves; two sides alternate
+// prints the ratio of the two; then what streaming changes costs those who write,
+// how soon a changed schema is served, and what realtime costs. All use loopback and end by themselves; two sides alternate
 // within one run.
 //
 //	go run ./tests/load              all cases
@@ -132,7 +132,12 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 		return err
 	}
 	if wanted(streamCase) {
-		if err := b.stream(ctx, seconds, rounds, pool); err != nil {
+		if err := b.stream(ctx, seconds, rounds); err != nil {
+			return err
+		}
+	}
+	if wanted(schemaCase) {
+		if err := b.schemaChanges(ctx); err != nil {
 			return err
 		}
 	}
@@ -140,7 +145,7 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 }
 
 // streaming are the cases beside those of REST.
-var streaming = []string{streamCase, idleCase, fanOutCase, changesCase}
+var streaming = []string{streamCase, schemaCase, idleCase, fanOutCase, changesCase}
 
 func caseNames() (names []string) {
 	for _, c := range cases {

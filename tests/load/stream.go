@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,42 +25,55 @@ const streamDatabase = "stream"
 // most is up to how many processes stream at once.
 const most = 2
 
+// writers is how many write at once, each waiting for its commit to reach the disk.
+const writers = 16
+
 // stream measures writers of single rows while 0, 1, … processes stream them: their
-// throughput, and what a row costs a walsender and a process.
-func (b *bench) stream(ctx context.Context, seconds, rounds, clients int) error {
+// throughput, and what a row costs a walsender and a process. First they write as fast
+// as they can, when those who stream take cores from them unless there are spare ones;
+// then at half that rate, as into a database that isn't at its limit.
+func (b *bench) stream(ctx context.Context, seconds, rounds int) error {
 	insert := filepath.Join(b.dir, "stream.sql")
 	text := "insert into public.events (kind, body) values ('load', 'a row of about one hundred bytes, as applications write them all day long');\n"
 	if err := os.WriteFile(insert, []byte(text), 0o600); err != nil {
 		return err
 	}
-	var results [most + 1][]streamSample
-	for round := range rounds {
-		for n := range most + 1 {
-			fmt.Fprintf(os.Stderr, "%s, %d processes: round %d of %d\n", streamCase, n, round+1, rounds)
-			s, err := b.streamed(ctx, n, insert, seconds, clients)
-			if err != nil {
-				return err
-			}
-			results[n] = append(results[n], s)
-		}
-	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "streaming\twriters tx/s\tratio\twalsender us/tx\tprocess us/tx\t")
-	var alone float64
-	for n, list := range results {
-		slices.SortFunc(list, func(a, b streamSample) int { return int(a.tps - b.tps) })
-		m := list[len(list)/2]
-		if n == 0 {
-			alone = m.tps
+	fmt.Fprintln(out, "streaming\twriters\ttx/s\tratio\tlatency ms\twalsender us/tx\tprocess us/tx\tload average\t")
+	rate := 0
+	for _, pace := range []string{"as fast as they can", "at half that rate"} {
+		var results [most + 1][]streamSample
+		for round := range rounds {
+			for n := range most + 1 {
+				fmt.Fprintf(os.Stderr, "%s, %s, %d processes: round %d of %d\n", streamCase, pace, n, round+1, rounds)
+				s, err := b.streamed(ctx, n, insert, seconds, rate)
+				if err != nil {
+					return err
+				}
+				results[n] = append(results[n], s)
+			}
 		}
-		fmt.Fprintf(out, "%d\t%.0f\t%.2f\t%.1f\t%.1f\t\n", n, m.tps, m.tps/alone, m.walsender, m.process)
+		var alone float64
+		for n, list := range results {
+			slices.SortFunc(list, func(a, b streamSample) int { return int(a.tps - b.tps) })
+			m := list[len(list)/2]
+			if n == 0 {
+				alone = m.tps
+			}
+			fmt.Fprintf(out, "%d\t%s\t%.0f\t%.2f\t%.2f\t%.1f\t%.1f\t%s\t\n", n, pace, m.tps, m.tps/alone, m.latency, m.walsender, m.process, m.load)
+		}
+		rate = int(alone / 2)
 	}
 	return out.Flush()
 }
 
-// streamSample is one measurement; CPU time is in microseconds for each transaction
-// and each of those who stream.
-type streamSample struct{ tps, walsender, process float64 }
+// streamSample is one measurement. CPU time is in microseconds for each transaction and
+// each of those who stream, so that it is what one more of them costs; load is the
+// machine's in the last minute.
+type streamSample struct {
+	tps, latency, walsender, process float64
+	load                             string
+}
 
 func (b *bench) prepareStream(ctx context.Context) error {
 	if err := b.exec(ctx, "postgres", "create database "+streamDatabase); err != nil {
@@ -76,22 +90,13 @@ func (b *bench) prepareStream(ctx context.Context) error {
 		select realtime.enable('public.events')`)
 }
 
-// streamed measures the writers while n processes stream.
-func (b *bench) streamed(ctx context.Context, n int, insert string, seconds, clients int) (streamSample, error) {
-	var processes []*exec.Cmd
-	defer func() {
-		for _, p := range processes {
-			stop(p)
-		}
-	}()
-	for i := range n {
-		p, _, err := b.process(ctx, "FLUXBASE_DATABASE_URL="+b.login(streamDatabase, "authenticator"),
-			"FLUXBASE_REPLICATION_DATABASE_URL="+b.login(streamDatabase, "fluxbase_replication"),
-			"FLUXBASE_REALTIME_INSTANCE=load"+strconv.Itoa(i))
-		if err != nil {
-			return streamSample{}, err
-		}
-		processes = append(processes, p)
+// streamed measures the writers, of rate transactions a second (0 is no limit), while n
+// processes stream.
+func (b *bench) streamed(ctx context.Context, n int, insert string, seconds, rate int) (streamSample, error) {
+	processes, _, err := b.followers(ctx, n)
+	defer stopAll(processes)
+	if err != nil {
+		return streamSample{}, err
 	}
 	conn, err := pgx.Connect(ctx, b.db.URL(streamDatabase))
 	if err != nil {
@@ -108,9 +113,11 @@ func (b *bench) streamed(ctx context.Context, n int, insert string, seconds, cli
 	}
 
 	sender, reader := ticks(senders), ticks(readers)
-	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "pgbench"), "-n", "-M", "prepared", "-f", insert,
-		"-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(seconds), b.db.URL(streamDatabase))
-	out, err := cmd.CombinedOutput()
+	args := []string{"-n", "-M", "prepared", "-f", insert, "-c", strconv.Itoa(writers), "-j", "2", "-T", strconv.Itoa(seconds)}
+	if rate > 0 {
+		args = append(args, "-R", strconv.Itoa(rate))
+	}
+	out, err := exec.CommandContext(ctx, filepath.Join(b.bin, "pgbench"), append(args, b.db.URL(streamDatabase))...).CombinedOutput()
 	if err != nil {
 		return streamSample{}, fmt.Errorf("pgbench: %w\n%s", err, out)
 	}
@@ -118,8 +125,10 @@ func (b *bench) streamed(ctx context.Context, n int, insert string, seconds, cli
 		return streamSample{}, err
 	}
 	_, result, _ := strings.Cut(string(out), "\ntps = ")
-	var s streamSample
-	if _, err := fmt.Sscanf(result, "%f", &s.tps); err != nil {
+	_, latency, _ := strings.Cut(string(out), "\nlatency average = ")
+	s := streamSample{load: loadAverage()}
+	_, err = fmt.Sscanf(result, "%f", &s.tps)
+	if _, err2 := fmt.Sscanf(latency, "%f", &s.latency); errors.Join(err, err2) != nil {
 		return streamSample{}, fmt.Errorf("read pgbench's result: %w\n%s", err, out)
 	}
 	if n > 0 {
@@ -128,6 +137,34 @@ func (b *bench) streamed(ctx context.Context, n int, insert string, seconds, cli
 		s.walsender, s.process = float64(ticks(senders)-sender)*per, float64(ticks(readers)-reader)*per
 	}
 	return s, nil
+}
+
+// followers starts n processes that stream, which the caller stops, and returns their
+// addresses.
+func (b *bench) followers(ctx context.Context, n int) (processes []*exec.Cmd, bases []string, err error) {
+	for i := range n {
+		p, base, err := b.process(ctx, "FLUXBASE_DATABASE_URL="+b.login(streamDatabase, "authenticator"),
+			"FLUXBASE_REPLICATION_DATABASE_URL="+b.login(streamDatabase, "fluxbase_replication"),
+			"FLUXBASE_REALTIME_INSTANCE=load"+strconv.Itoa(i))
+		if err != nil {
+			return processes, nil, err
+		}
+		processes, bases = append(processes, p), append(bases, base)
+	}
+	return processes, bases, nil
+}
+
+func stopAll(processes []*exec.Cmd) {
+	for _, p := range processes {
+		stop(p)
+	}
+}
+
+// loadAverage is that of the last minute, by which to judge a measurement (proc(5)).
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	minute, _, _ := strings.Cut(string(text), " ")
+	return minute
 }
 
 // walsenders waits until n stream and returns their process ids.
@@ -166,7 +203,7 @@ func within(ctx context.Context, what string, done func() (bool, error)) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waited a minute until %s: %w", what, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }

@@ -78,7 +78,8 @@ func (c *Cluster) attempt(ctx context.Context, say func(string)) (log []byte, er
 			return nil, ctx.Err()
 		case <-tick.C:
 		}
-		if pm, ok := readPostmaster(c.data); ok && pm.pid == child.pid() && pm.status == "ready" {
+		// A hot standby takes connections too.
+		if pm, ok := readPostmaster(c.data); ok && pm.pid == child.pid() && (pm.status == "ready" || pm.status == "standby") {
 			return nil, nil
 		}
 		if !told && time.Since(started) > 3*time.Second {

@@ -2,6 +2,7 @@ select plan(15);
 
 create table public.notes (id integer primary key, owner_id uuid, body text, secret text);
 alter table public.notes enable row level security;
+select realtime.enable('public.notes');
 create table public.members (user_id uuid, note_id integer);
 insert into public.members values ('00000000-0000-4000-8000-00000000b0b0', 2);
 revoke all on public.notes, public.members from anon, authenticated;
@@ -131,6 +132,7 @@ select is(
 create table public."r""x" (id integer, v uuid, n text, x text);
 alter table public."r""x" enable row level security;
 grant select on public."r""x" to authenticated;
+select realtime.enable('public."r""x"');
 create policy odd on public."r""x" for select to authenticated
 using (v = auth.uid() and n = 'a' and x = 'x');
 select is(

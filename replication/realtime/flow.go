@@ -1,0 +1,108 @@
+package realtime
+
+import "sync"
+
+// flow takes what one reader of the stream has for a channel. While the channel is told
+// of what it has missed, what comes new waits here; so nothing is told twice or out of
+// order.
+type flow struct {
+	mu    sync.Mutex
+	state flowState
+	// after is where what comes live begins; what stands before it is told from the ring.
+	after place
+	// last is the place of what was queued last; zero if nothing was.
+	last place
+	// held waits, up to heldAt.
+	held   []frame
+	heldAt place
+	bytes  int
+}
+
+type flowState byte
+
+const (
+	live flowState = iota
+	held
+	// lost is where more came than may wait: the ring has it.
+	lost
+)
+
+// hold has what comes after the place of a reader wait, and returns that place: up to
+// there the caller tells the channel from the ring. since is from where on.
+func (f *flow) hold(reader *cursor, since place) (to place) {
+	reader.mu.Lock()
+	defer reader.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state, f.held, f.bytes = held, nil, 0
+	f.after = reader.at
+	// A place that another process gave out may be ahead of us.
+	if reader.at == (place{}) || since.isAhead(reader.at) {
+		f.after = since
+	}
+	return f.after
+}
+
+// put takes a frame that came live. It is false if the client has too much to read: then
+// the ring has to be read, from before this frame on.
+func (f *flow) put(c *client, told frame, at place) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case !at.isAfter(f.after): // told from the ring
+	case f.state == live:
+		if !c.offer(told) {
+			f.state = lost
+			return false
+		}
+		f.last = at
+	case f.state == held && f.bytes <= c.out.limits.slowBytes/2 && len(f.held) < c.out.limits.slowMessages/2:
+		f.heldAt = at
+		f.held = append(f.held, told)
+		f.bytes += len(told.data)
+	default:
+		f.state, f.held = lost, nil
+	}
+	return true
+}
+
+// tell queues a frame from the ring.
+func (f *flow) tell(c *client, told frame, at place) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = at
+	c.tell(told)
+}
+
+// release lets what waits go to the client, and what comes from now on. It is false if
+// there was too much: then the ring has to be read once more, from where hold said.
+func (f *flow) release(c *client) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state == lost {
+		return false
+	}
+	for _, told := range f.held {
+		c.tell(told)
+	}
+	if len(f.held) > 0 {
+		f.last = f.heldAt
+	}
+	f.state, f.held, f.bytes = live, nil, 0
+	return true
+}
+
+// stands tells whether the client has been told of all up to a place, and of nothing
+// after it.
+func (f *flow) stands(at place) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state == live && !f.after.isAhead(at) && !f.last.isAhead(at)
+}
+
+// isBeyond tells whether the client was told of something after a place.
+func (f *flow) isBeyond(at place) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last != (place{}) && f.last.isAfter(at)
+}
