@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
 // Config is how the HTTP server listens, limits and stops.
@@ -25,6 +27,7 @@ type Config struct {
 	MaxHeaderBytes int           `envconfig:"FLUXBASE_SERVER_MAX_HEADER_BYTES" default:"65536" desc:"Bytes of all headers and the URL of a request; more is answered with 431."`
 	BodyLimit      int64         `envconfig:"FLUXBASE_SERVER_BODY_LIMIT" default:"10485760" desc:"Bytes of a request body; more is answered with 413. Bounds the memory of one request."`
 	CORSOrigins    []string      `envconfig:"FLUXBASE_SERVER_CORS_ORIGINS" default:"*" pgrst:"server-cors-allowed-origins" desc:"Origins whose pages may call the API, comma separated (https://app.example.com). * is safe here: there are no cookies, a page needs a token of its own."`
+	TrustedProxies []string      `envconfig:"FLUXBASE_SERVER_TRUSTED_PROXIES" desc:"Addresses and networks of the balancers in front, comma separated (10.0.0.0/8): their X-Forwarded-For tells from where a client comes. Of others it is ignored, because anybody can write one; behind a balancer that is not named here all clients have its address."`
 	DrainDelay     time.Duration `envconfig:"FLUXBASE_SERVER_DRAIN_DELAY" default:"250ms" desc:"After SIGTERM /readyz says 503 and requests are still taken for this long, so that balancers look away first. Set it above your balancer's check interval."`
 	StopTimeout    time.Duration `envconfig:"FLUXBASE_SERVER_STOP_TIMEOUT" default:"30s" desc:"How long requests under way may take to finish after the drain delay."`
 }
@@ -58,6 +61,9 @@ func (c *Config) Check() error {
 	}
 	if _, err := SocketMode(c.UnixSocketMode); err != nil {
 		errs = append(errs, fmt.Errorf("FLUXBASE_SERVER_UNIX_SOCKET_MODE %w", err))
+	}
+	if _, err := web.ParseProxies(c.TrustedProxies); err != nil {
+		errs = append(errs, fmt.Errorf("FLUXBASE_SERVER_TRUSTED_PROXIES: %w", err))
 	}
 	if c.MetricsAddress != metricsOff {
 		if _, _, err := net.SplitHostPort(c.MetricsAddress); err != nil {

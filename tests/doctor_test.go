@@ -66,6 +66,10 @@ func TestDoctorFindsEachFaultAndItsMendMends(t *testing.T) {
 		{`revoke service_role from fluxbase_service`, "fail", "fluxbase_service may not become service_role"},
 		{`alter role fluxbase_service nologin`, "fail", "fluxbase_service may not log in"},
 		{`create table public.open (id integer); create table public."O pen" (id integer)`, "warn", `public."O pen", public.open`},
+		{
+			`create table app."o pen" (id integer primary key); grant usage on schema app to anon; grant select (id) on app."o pen" to anon; select realtime.enable('app."o pen"')`,
+			"warn", `tell every change to whoever has the anonymous key: app."o pen"`,
+		},
 		{`alter event trigger fluxbase_drop disable`, "warn", "event triggers are off: fluxbase_drop"},
 		{`drop event trigger fluxbase_ddl`, "warn", "event triggers are missing (fluxbase_ddl)"},
 		{`drop publication supabase_realtime; alter publication fluxbase_system drop table fluxbase.message_keys`, "fail", "not whole: supabase_realtime, fluxbase_system"},

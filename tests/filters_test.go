@@ -3,15 +3,18 @@ package tests
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fluxbase/fluxbase/proxy/query"
+	"github.com/fluxbase/fluxbase/sql"
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
 
@@ -315,4 +318,73 @@ func matchFilters(t *testing.T, conn *pgx.Conn, rows [][][]byte, types map[strin
 		}
 	}
 	return met
+}
+
+// Whatever a client writes as a filter, into names, values, paths or languages, the SQL
+// that is made of it is one condition: it fails, or is false or null of a row whose texts
+// are all different, and the database stays as it is.
+func TestHostileFiltersStayConditions(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	conn := db.Conn(t)
+	const hostileColumn = `x") = '' or true; drop table kept; --`
+	exec(t, db, `create table public.kept (id integer primary key, `+pgx.Identifier{hostileColumn}.Sanitize()+` text, doc jsonb);
+		insert into public.kept values (1, 'one'); select realtime.enable('public.kept');
+		grant select on public.kept to anon`)
+	login, err := pgx.Connect(t.Context(), db.URL(sql.Authenticator))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer login.Close(t.Context())
+	before := fingerprint(t, conn)
+	type condition struct {
+		Tree   query.Data `json:"tree"`
+		Values [][2]any   `json:"values"`
+	}
+	var conditions, strange []condition
+	for _, text := range hostileTexts(t) {
+		if strings.IndexByte(text, 0) >= 0 || !utf8.ValidString(text) {
+			continue // never gets beyond JSON
+		}
+		leaf := func(column, op string) query.Data {
+			value := 0
+			return query.Data{Column: column, Op: op, Value: &value}
+		}
+		values := [][2]any{{0, []string{text}}}
+		path, language, quantifier, truth := leaf("doc", "eq"), leaf(hostileColumn, "fts"), leaf(hostileColumn, "eq"), leaf("id", "is")
+		path.Path = []query.DataStep{{Key: text}, {Key: text, Index: true}, {Key: text, Text: true}}
+		language.Language, quantifier.Quantifier, truth.Truth = text, text, text
+		for _, d := range []query.Data{leaf(hostileColumn, "eq"), leaf(hostileColumn, text), path, language, quantifier, truth} {
+			conditions = append(conditions, condition{d, values})
+		}
+		strange = append(strange, condition{leaf(text, "eq"), values})
+	}
+	var answers []json.RawMessage
+	if err := login.QueryRow(t.Context(), `select realtime.match('public.kept'::regclass, array['id', $1, 'doc'], array[23, 25, 3802]::oid[],
+		'[["1", "\u0001", "{}"]]', $2)::json`, hostileColumn, append(conditions, strange...)).Scan(&answers); err != nil {
+		t.Fatal(err)
+	}
+	for i, answer := range answers {
+		var pairs [][2]int
+		if json.Unmarshal(answer, &pairs) == nil && len(pairs) > 0 {
+			t.Errorf("a hostile filter is met: %s, filter %d", answer, i)
+		}
+	}
+	tried := len(answers)
+	rows, err := login.Query(t.Context(), `select c.value::text
+		from jsonb_array_elements($1) as c (value)
+		cross join realtime.check_changes('anon', 'public', 'kept', jsonb_build_array(c.value), null) as f (why)
+		cross join realtime.check_changes('anon', 'public', 'kept', '[]', array[c.value -> 'tree' ->> 'column']) as s (why)
+		where f.why is null
+		or s.why is null`, strange)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(taken) > 0 {
+		t.Errorf("%v: names of columns that there are not are taken: %s", err, taken)
+	}
+	if after := fingerprint(t, conn); !maps.Equal(before, after) || tried < 1000 {
+		t.Errorf("after %d filters the database is\n%v\nnot\n%v", tried, after, before)
+	}
 }

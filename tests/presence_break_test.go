@@ -40,7 +40,8 @@ func TestPresenceOutlivesWhatDies(t *testing.T) {
 	// A process that dies: its members leave with its lease.
 	kill(t, two)
 	witness.sees(adaThere)
-	if got := strings.Join(listed(t, db, "a"), ", "); got != adaThere {
+	admin := db.Conn(t)
+	if got := strings.Join(listed(t, admin, "a"), ", "); got != adaThere {
 		t.Errorf("the table has %s, want %s", got, adaThere)
 	}
 
@@ -54,11 +55,13 @@ func TestPresenceOutlivesWhatDies(t *testing.T) {
 	c.Kill()
 	kill(t, two)
 	c.Restart(t)
-	eventually(t, "ada is entered again", func() bool { return strings.Join(listed(t, db, "a"), ", ") == adaThere })
+	admin = db.Conn(t)
+	eventually(t, "ada is entered again", func() bool { return strings.Join(listed(t, admin, "a"), ", ") == adaThere })
 	witness.sees(adaThere)
 	if n := witness.told - told; n != 1 {
 		t.Errorf("%d came or went, want bob alone", n)
 	}
+	eventually(t, "those who live are counted again", func() bool { return counted(t, admin) == "127.0.0.1 2" })
 	ada.wait(ada.track(`{"n":2}`))
 	witness.sees(`ada {"n":2}`)
 
@@ -71,7 +74,7 @@ func TestPresenceOutlivesWhatDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-two.done
-	for _, line := range listed(t, db, "a") {
+	for _, line := range listed(t, admin, "a") {
 		if line == `ada {}` {
 			t.Error("a server that stopped left a member behind")
 		}

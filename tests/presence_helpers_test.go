@@ -10,8 +10,7 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
-
-	"github.com/fluxbase/fluxbase/tests/dbtest"
+	"github.com/jackc/pgx/v5"
 )
 
 // attendee is one WebSocket in one channel that hears who is present. It puts the
@@ -204,10 +203,10 @@ func (a *attendee) sees(members ...string) {
 }
 
 // listed is what the table says of a channel.
-func listed(t *testing.T, db *dbtest.DB, topic string) (members []string) {
+func listed(t *testing.T, conn *pgx.Conn, topic string) (members []string) {
 	t.Helper()
 	const ask = `select coalesce(array_agg(p.key || ' ' || p.meta order by p.key || ' ' || p.meta collate "C"), '{}') from realtime.presence($1) as p`
-	if err := db.Conn(t).QueryRow(t.Context(), ask, topic).Scan(&members); err != nil {
+	if err := conn.QueryRow(t.Context(), ask, topic).Scan(&members); err != nil {
 		t.Fatal(err)
 	}
 	return members

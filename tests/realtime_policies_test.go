@@ -174,7 +174,12 @@ func TestSubscribersHearWhatPoliciesShow(t *testing.T) {
 		}
 	}
 	noServerErrors(t, s)
-	for _, tier := range []string{"0", "2"} {
+	for _, metric := range []string{"hits", "misses"} {
+		if s.metric(t, "fluxbase_realtime_policy_cache_"+metric+"_total", nil) == 0 {
+			t.Errorf("the cache had no %s", metric)
+		}
+	}
+	for _, tier := range []string{"0", "1", "2"} {
 		if s.metric(t, "fluxbase_realtime_policy_decisions_total", map[string]string{"tier": tier}) == 0 {
 			t.Errorf("nothing was decided by tier %s", tier)
 		}

@@ -28,6 +28,8 @@ func startRealtime(t *testing.T, db *dbtest.DB, name string, env ...string) *ser
 		"FLUXBASE_REPLICATION_DATABASE_URL=" + db.URL(sql.Replication),
 		"FLUXBASE_REALTIME_INSTANCE=" + db.Name + "_" + name,
 		"FLUXBASE_REALTIME_HEARTBEAT_INTERVAL=100ms",
+		// All clients of the tests have one address.
+		"FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_IP=1000", "FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_USER=1000",
 	}, env...)...)
 	// Without notes nothing is amiss: it streams and holds its lease.
 	eventually(t, name+" streams", func() bool {

@@ -122,6 +122,9 @@ func historyWriter(ctx context.Context, db *dbtest.DB, id int, stop *atomic.Bool
 		}
 	}()
 	for n := 0; !stop.Load(); n++ {
+		// A commit of each transaction's own is all that the work for it can do, so that
+		// six who write for ten minutes would need as long again to be caught up with.
+		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 		if conn == nil {
 			c, err := pgx.Connect(ctx, db.AdminURL())
 			if err != nil {

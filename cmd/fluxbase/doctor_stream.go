@@ -64,6 +64,19 @@ const streamQuery = `
 	    and (r.prqual is not null or r.prattrs is not null)
 	    order by 1
 	  ),
+	  -- published tables of which everybody hears everything
+	  array(
+	    select format('%I.%I', t.schemaname, t.tablename)
+	    from pg_catalog.pg_publication_tables as t
+	    join pg_catalog.pg_namespace as n on n.nspname = t.schemaname
+	    join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = t.tablename
+	    join pg_catalog.pg_roles as r on r.rolname = 'anon'
+	    where t.pubname = 'supabase_realtime'
+	    and not c.relrowsecurity
+	    and has_schema_privilege(r.oid, n.oid, 'usage')
+	    and has_any_column_privilege(r.oid, c.oid, 'select')
+	    order by 1
+	  ),
 	  -- slots that keep the log for nobody
 	  array(
 	    select s.slot::text
@@ -80,8 +93,8 @@ func (d *doctor) checkStream(ctx context.Context) error {
 	if err := d.conn.QueryRow(ctx, ask).Scan(&installed); err != nil || !installed {
 		return err
 	}
-	var publications, missing, off, bare, parts, idle []string
-	if err := d.conn.QueryRow(ctx, streamQuery).Scan(&publications, &missing, &off, &bare, &parts, &idle); err != nil {
+	var publications, missing, off, bare, parts, open, idle []string
+	if err := d.conn.QueryRow(ctx, streamQuery).Scan(&publications, &missing, &off, &bare, &parts, &open, &idle); err != nil {
 		return err
 	}
 	// each is one statement for each name.
@@ -113,6 +126,10 @@ func (d *doctor) checkStream(ctx context.Context) error {
 	if len(parts) > 0 {
 		d.report(levelWarn, each(parts, "alter publication supabase_realtime drop table %s;")+"\nthen select realtime.enable for each",
 			"only some rows or columns are published, so that UPDATE and DELETE may fail: %s", strings.Join(parts, ", "))
+	}
+	if len(open) > 0 {
+		d.report(levelWarn, each(open, "alter table %s enable row level security;")+"\nthen policies for who may see what: realtime.explain(table, role) tells what a role hears",
+			"published tables without row level security tell every change to whoever has the anonymous key: %s", strings.Join(open, ", "))
 	}
 	if len(idle) > 0 {
 		d.report(levelWarn, each(idle, "select pg_drop_replication_slot('%s');")+"\nthen nothing more: running processes do so by themselves after ten minutes",

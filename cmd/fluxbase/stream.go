@@ -20,9 +20,9 @@ import (
 // busConnections is one for the lease and one for what the stream waits for.
 const busConnections = 2
 
-// emitConnections are for broadcasts, who is present, the reading of that, and the
-// lease of the connections.
-const emitConnections = 4
+// emitConnections are for broadcasts, who is present, the reading of that, who may
+// connect, and the lease of all that.
+const emitConnections = 5
 
 // streamAway is for balancers that send clients of realtime: without a current stream
 // those hear nothing.
@@ -57,6 +57,7 @@ func stream(ctx context.Context, set *settings, address string, f *front, reg *p
 		hub.Open = func(tx *changes.Transaction, e *changes.Event) ([]byte, error) { return b.Open(tx, e) }
 		run = func() {
 			defer emit.Close()
+			hub.Lease = b.ID()
 			hub.Run(ctx)
 		}
 		handlers["broadcast"] = hub.Broadcasts
@@ -98,12 +99,16 @@ func channels(ctx context.Context, set *settings, source changes.Source, name st
 	if err != nil {
 		return nil, nil, err
 	}
+	proxies, err := web.ParseProxies(set.Server.TrustedProxies)
+	if err != nil {
+		return nil, nil, err
+	}
 	emit, err := pg.Open(ctx, set.DB, set.Stream.DatabaseURL, emitConnections, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("FLUXBASE_REPLICATION_DATABASE_URL: %w", err)
 	}
 	return realtime.New(set.Realtime, realtime.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Emit: emit, Source: source,
-		Tokens: tokens, Origins: set.Server.CORSOrigins, Name: name, Log: deps.Log, Reg: deps.Reg,
+		Tokens: tokens, Origins: set.Server.CORSOrigins, Proxies: proxies, Name: name, Log: deps.Log, Reg: deps.Reg,
 	}), emit, nil
 }

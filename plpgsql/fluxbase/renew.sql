@@ -27,6 +27,11 @@ begin
         else excluded.live_until
       end;
 
+  if renew.lease <= '0' then
+    delete from realtime.claim_set as c
+    where c.proxy = renew.id;
+  end if;
+
   -- Long after their end, because nobody may wait for a row that another deletes.
   delete from fluxbase.proxies as p
   where p.id in (

@@ -49,7 +49,7 @@ begin
       v.value -> 1 ->> (l.tree ->> 'value')::integer as value
     from jsonb_array_elements(check_changes.conditions) as c (value)
     cross join jsonb_array_elements(c.value -> 'values') as v (value)
-    cross join jsonb_path_query(c.value -> 'tree', 'strict $.** ? (exists (@.column))') as l (tree)
+    cross join jsonb_path_query(c.value -> 'tree', 'strict $.** ? (exists (@.op))') as l (tree)
   loop
     -- A filter on a column that the caller may not read would tell its values.
     select t.oid, t.typcategory = 'S' as is_text into v_type

@@ -21,7 +21,11 @@ begin
             ''CREATE PUBLICATION'', ''ALTER PUBLICATION'', ''CREATE TABLE'', ''CREATE TABLE AS'',
             ''SELECT INTO'', ''ALTER TABLE'', ''DROP INDEX''
           )
-          execute function realtime.tg_ddl_command_end__keep_identity()')
+          execute function realtime.tg_ddl_command_end__keep_identity()'),
+        ('fluxbase_follow',
+         'on ddl_command_end
+          when tag in (''CREATE POLICY'', ''ALTER POLICY'')
+          execute function realtime.tg_ddl_command_end__follow_dependencies()')
     ) as t (name, definition)
     where not exists (select from pg_event_trigger as e where e.evtname = t.name)
   loop

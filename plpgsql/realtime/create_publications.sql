@@ -31,6 +31,15 @@ begin
   ) then
     alter publication fluxbase_system add table only fluxbase.message_keys (id);
   end if;
+  if not exists (
+    select
+    from pg_publication_rel as r
+    join pg_publication as p on p.oid = r.prpubid
+    where p.pubname = 'fluxbase_system'
+    and r.prrelid = 'fluxbase.settings'::regclass
+  ) then
+    alter publication fluxbase_system add table only fluxbase.settings;
+  end if;
 exception
   when duplicate_object or unique_violation then
     null; -- another added it meanwhile

@@ -76,6 +76,7 @@ begin
         null; -- our snapshot was older than the other caller
     end;
   end if;
+  perform realtime.follow_dependencies(enable.rel);
 end;
 $$;
 

@@ -48,6 +48,9 @@ begin
     perform realtime.emit_presences(v_told);
   end if;
 
+  delete from realtime.connections as c
+  where c.proxy = any (v_dead);
+
   delete from realtime.proxies as p
   where p.id = any (v_dead)
   and not exists (select from realtime.presences as m where m.proxy = p.id);
@@ -57,8 +60,9 @@ end;
 $$;
 
 comment on function realtime.remove_dead_proxies(integer) is
-  'Removes the members of processes whose lease has ended, at_most so many, and tells all others
-that they left. Returns how many; while it is at_most, more may be left.';
+  'Removes the connections of processes whose lease has ended, and at_most so many of their members,
+of which it tells all others that they left. Returns how many; while it is at_most, more may be
+left.';
 
 revoke all on function realtime.remove_dead_proxies(integer) from public;
 grant execute on function realtime.remove_dead_proxies(integer) to fluxbase_replication;

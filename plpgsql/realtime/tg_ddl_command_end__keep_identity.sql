@@ -36,7 +36,7 @@ begin
       select r.prrelid
       from pg_publication as p
       join pg_publication_rel as r on r.prpubid = p.oid
-      where p.pubname = 'supabase_realtime'
+      where p.pubname in ('supabase_realtime', 'fluxbase_system')
       and (p.pubupdate or p.pubdelete)
       union
       select c.oid
@@ -94,7 +94,7 @@ end;
 $$;
 
 comment on function realtime.tg_ddl_command_end__keep_identity() is
-  'Event trigger: gives tables in the publication supabase_realtime that have lost or never had a
+  'Event trigger: gives tables in our publications that have lost or never had a
 replica identity the full one, so that UPDATE and DELETE go on working, and refuses (0A000, 55000)
 what it cannot mend.';
 

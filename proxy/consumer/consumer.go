@@ -62,9 +62,11 @@ const (
 )
 
 var (
-	// errHeld is no failure: another process does the work.
-	errHeld = errors.New("another process holds it")
-	errLost = errors.New("the lease has run out")
+	// errHeld and errNoStream are no failures of ours: another process does the work, or
+	// the stream, which says what it lacks, has not begun.
+	errHeld     = errors.New("another process holds it")
+	errNoStream = errors.New("there is no stream yet")
+	errLost     = errors.New("the lease has run out")
 )
 
 // Run works until ctx ends. Whatever goes wrong is tried again.
@@ -82,7 +84,7 @@ func (c *Consumer) Run(ctx context.Context) {
 		if time.Since(began) > Lease {
 			said = ""
 		}
-		if text := err.Error(); !errors.Is(err, errHeld) && text != said {
+		if text := err.Error(); !errors.Is(err, errHeld) && !errors.Is(err, errNoStream) && text != said {
 			said = text
 			c.Log.Warn("the work for changes stands still", "consumer", c.Name, "error", err)
 		}
@@ -107,8 +109,9 @@ type hold struct {
 func (h *hold) session(ctx context.Context) error {
 	epoch := h.Source.State().Position.Epoch
 	if epoch == (changes.Epoch{}) {
-		return errors.New("there is no stream yet")
+		return errNoStream
 	}
+	sent := time.Now()
 	fence, text, err := h.claim(ctx, Lease, epoch)
 	if err == nil && text == "" {
 		fence, text, err = h.claim(ctx, Lease, epoch) // it begins now
@@ -124,7 +127,10 @@ func (h *hold) session(ctx context.Context) error {
 	var renewing sync.WaitGroup
 	defer renewing.Wait()
 	defer cancel(nil)
-	renewing.Go(func() { cancel(h.renew(ctx, epoch)) })
+	// Counted from before the claim was sent, and so shorter than the database does.
+	lapse := time.AfterFunc(Lease-time.Since(sent), func() { cancel(errLost) })
+	defer lapse.Stop()
+	renewing.Go(func() { cancel(h.renew(ctx, epoch, lapse)) })
 	for err == nil {
 		err = h.follow(ctx)
 	}
@@ -239,23 +245,19 @@ func (h *hold) claim(ctx context.Context, lease time.Duration, epoch changes.Epo
 	return values[0], values[1], nil
 }
 
-// renew keeps the lease, and returns when it can't.
-func (h *hold) renew(ctx context.Context, epoch changes.Epoch) error {
-	for renewed := time.Now(); ; {
-		if !wait.For(ctx, renewEvery) {
-			return ctx.Err()
-		}
+// renew keeps the lease from running out, until ctx ends or another process has it.
+func (h *hold) renew(ctx context.Context, epoch changes.Epoch, lapse *time.Timer) error {
+	for wait.For(ctx, renewEvery) {
 		sent := time.Now()
 		_, _, err := h.claim(ctx, Lease, epoch)
 		switch {
 		case err == nil:
-			renewed = sent
+			lapse.Reset(Lease - time.Since(sent))
 		case errors.Is(err, errHeld):
 			return err
-		case time.Since(renewed) > Lease:
-			return errors.Join(errLost, err)
 		}
 	}
+	return ctx.Err()
 }
 
 // release stores how far it has come and lets the next process begin at once.

@@ -93,3 +93,51 @@ func FuzzChanges(f *testing.F) {
 		}
 	})
 }
+
+// fuzzedRow has a text for each column but the last, which is null.
+type fuzzedRow []string
+
+func (r fuzzedRow) Value(place int) (string, Presence) {
+	switch {
+	case place < 0 || place > len(r):
+		return "", Missing
+	case place == len(r):
+		return "", IsNull
+	}
+	return r[place], Present
+}
+
+// Nothing makes the evaluator panic, whatever stands in rows and filters, and not turns
+// its verdicts round.
+func FuzzEvaluator(f *testing.F) {
+	types := []uint32{16, 20, 21, 23, 25, 1043, 2950, 1700, 1082, 1114, 1184, 3802, 99999}
+	for _, s := range [][2]string{
+		{"a=like.%a_b*,b=not.is.null", "aXb"},
+		{"a=in.(1,2),or=(b.gt.-1.50,c.isdistinct.x)", "-0.5"},
+		{"a=lt.2026-01-31T10:00:00.5+01:30", "2026-01-31 10:00:00+00"},
+		{`a=eq(any).{1,"\\"}`, "t"},
+		{`{"a": {"like(all)": ["\\", "%"]}}`, "00000000-0000-4000-8000-00000000ada0"},
+	} {
+		for i := range types {
+			f.Add(s[0], s[1], i)
+		}
+	}
+	f.Fuzz(func(t *testing.T, filter, value string, kind int) {
+		nodes, values, err := ParseChanges(filter, 0)
+		if err != nil || len(nodes) == 0 || kind < 0 {
+			return
+		}
+		column := func(name string) (Column, bool) {
+			places := map[string]int{"a": 0, "b": 1, "c": 2}
+			place, ok := places[name]
+			return Column{Place: place, Type: types[kind%len(types)], Loose: kind%2 > 0}, ok
+		}
+		row := fuzzedRow{value, value}
+		got := NewEvaluator(nodes, values, column).Eval(row)
+		not := NewEvaluator([]Node{{Not: true, Kids: nodes}}, values, column).Eval(row)
+		if negate(got) != not {
+			t.Errorf("%q over %q: %d, but not(...): %d", filter, value, got, not)
+		}
+		NewEvaluator(nodes, values, column).Keys()
+	})
+}

@@ -94,6 +94,9 @@ func New(deps Deps) *Bus {
 	return b
 }
 
+// ID is that of the lease, the row of this process in fluxbase.proxies.
+func (b *Bus) ID() string { return b.id }
+
 // Run works until ctx ends.
 func (b *Bus) Run(ctx context.Context) {
 	defer b.sub.Close()

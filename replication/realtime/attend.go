@@ -29,6 +29,7 @@ func (h *Hub) attended(ctx context.Context) (end func()) {
 	working.Go(func() { h.attend(ctx) })
 	working.Go(func() { h.attendances.load.run(ctx) })
 	working.Go(func() { h.tracks.writer.run(ctx) })
+	working.Go(func() { h.admissions.writer.run(ctx) })
 	return func() {
 		cancel()
 		working.Wait()
@@ -86,5 +87,6 @@ func (h *Hub) keep(ctx context.Context) error {
 // read anew.
 func (h *Hub) restore() {
 	h.tracks.again()
+	h.admissions.again()
 	h.restored.Reset(attendLease + attendEvery)
 }

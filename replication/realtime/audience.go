@@ -2,6 +2,8 @@ package realtime
 
 import (
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 )
@@ -9,7 +11,18 @@ import (
 // party are all who are the same to policies: channels with one role and claims.
 type party struct {
 	caller
-	channels int // guarded by audience.mu
+	// id is the number under which Postgres knows it, for the goroutine that follows the
+	// stream.
+	id int64
+	// refused is set when a policy raised for it: it is then asked for by itself, so
+	// that nobody else is kept from an answer.
+	refused atomic.Bool
+
+	// Guarded by audience.mu. A party without channels is kept for a while in case it
+	// comes back.
+	channels int
+	left     time.Time
+	known    bool // to Postgres
 }
 
 // crowd are the parties of a role that listen to a table, or to any of a schema.
@@ -97,10 +110,8 @@ func (a *audience) dismiss(ch *channel, list []*binding) {
 		if len(c.bindings[p]) > 0 {
 			continue
 		}
-		if _, was := c.bindings[p]; was {
-			delete(c.bindings, p)
-			c.note(p, false)
-		}
+		delete(c.bindings, p)
+		c.note(p, false)
 		if len(c.bindings) == 0 {
 			delete(roles, p.role)
 		}
@@ -109,7 +120,9 @@ func (a *audience) dismiss(ch *channel, list []*binding) {
 		}
 	}
 	if p.channels--; p.channels == 0 {
-		delete(a.parties, p.caller)
+		if p.left = time.Now(); !p.known {
+			delete(a.parties, p.caller)
+		}
 	}
 }
 

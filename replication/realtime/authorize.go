@@ -20,6 +20,8 @@ type identity struct {
 	token string
 	// expires is when it is over; zero is never.
 	expires time.Time
+	// user is the subject of the token; empty if it names none.
+	user string
 }
 
 // tokenSkew is how much longer than it says a token counts, as in package token.
@@ -55,12 +57,18 @@ func (h *Hub) verify(text string) (identity, error) {
 		return identity{}, err
 	}
 	who := identity{Caller: caller, token: text}
-	var claims struct{ Exp *float64 }
+	var claims struct {
+		Exp *float64
+		Sub any
+	}
 	if err := json.Unmarshal([]byte(caller.Claims), &claims); err == nil && claims.Exp != nil {
 		// Beyond all time is never.
 		if at := *claims.Exp; at < 1<<40 {
 			who.expires = time.Unix(int64(at), 0).Add(tokenSkew)
 		}
+	}
+	if sub, _ := claims.Sub.(string); isName(sub) {
+		who.user = sub
 	}
 	return who, nil
 }

@@ -161,7 +161,10 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 		return nil, err
 	}
 	ch.who.Store(&who)
-	var err error
+	err := c.hub.admissions.enter(ctx, c.ticket, &who)
+	if !c.admitted(err) {
+		return nil, err
+	}
 	ch.access, err = c.hub.access(ctx, ch)
 	switch {
 	case err != nil:
@@ -232,6 +235,9 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
+	if err := c.hub.admissions.enter(ctx, c.ticket, &who); !c.admitted(err) {
+		return
+	}
 	access, err := access{}, c.hub.checkBindings(ctx, ch, &who)
 	c.hub.rename(ch, &who)
 	if err == nil {

@@ -50,6 +50,7 @@ type imageSet struct {
 	plans    map[string]*plan
 	places   map[*plan][]int // of what a plan reads, in rows
 	rendered map[*plan]*rendering
+	found    map[*plan][]*decision // by the number of the row
 }
 
 // maxChanges and maxTransactions bound a batch; while it is worked on, the next waits in

@@ -54,7 +54,7 @@ func (h *Hub) Serve(w *web.Response, r *http.Request) error {
 }
 
 // readBuffer is small, since each connection has one: what is longer is read without it.
-const readBuffer = 256
+const readBuffer = 128
 
 const handshakeTimeout = 5 * time.Second
 
@@ -79,7 +79,7 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	if !websocket.IsWebSocketUpgrade(r) {
 		return errUpgrade
 	}
-	c := newClient(h, versionOf(query.Get("vsn")), who)
+	c := newClient(h, versionOf(query.Get("vsn")), who, h.origin(r))
 	c.agent = r.UserAgent()
 	if err := h.reserve(); err != nil {
 		return err
@@ -103,6 +103,20 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	h.enter(c)
 	go c.run()
 	return nil
+}
+
+// origin is where a connection is counted: a network of 64 bits is one household in
+// IPv6. Empty is not known.
+func (h *Hub) origin(r *http.Request) string {
+	addr := h.Proxies.Client(r)
+	switch {
+	case !addr.IsValid():
+		return ""
+	case addr.Is4():
+		return addr.String()
+	}
+	network, _ := addr.Prefix(64) // valid for each IPv6 address
+	return network.String()
 }
 
 // allowed tells whether the page that asks may connect: one of an allowed origin, or of

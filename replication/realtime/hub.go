@@ -17,6 +17,7 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
 // Deps is what a Hub works with.
@@ -33,9 +34,13 @@ type Deps struct {
 	// Announced tells whether each change of the schema is certain to come in the
 	// stream. Without it nothing is remembered of policies.
 	Announced func() bool
-	Tokens    *token.Verifier
+	// Lease is the id of this process in fluxbase.proxies.
+	Lease  string
+	Tokens *token.Verifier
 	// Origins are those whose pages may connect; * is all.
 	Origins []string
+	// Proxies tell where clients come from.
+	Proxies web.Proxies
 	// Name of this process, for people.
 	Name string
 	Log  *slog.Logger
@@ -61,6 +66,9 @@ type Hub struct {
 	bindings bindings
 	audience audience
 	planner  planner
+	// claims and decisions belong to the goroutine that follows the stream.
+	claims    registry
+	decisions decisions
 	// reached is how far changes of tables have been taken from the stream, told how far
 	// they have been told; sent is the former of broadcasts.
 	reached, told, sent cursor
@@ -71,6 +79,7 @@ type Hub struct {
 	id          string
 	attendances *attendances
 	tracks      *tracks
+	admissions  *admissions
 	restored    *time.Timer
 
 	inspector inspector
@@ -79,7 +88,6 @@ type Hub struct {
 	mu      sync.Mutex
 	clients map[*client]struct{}
 	entered int
-	open    int // clients, and those whose connection is being made
 	closing bool
 	running sync.WaitGroup // of all that are open
 
@@ -120,11 +128,13 @@ func New(cfg Config, deps Deps) *Hub {
 	}
 	h.memory.by = map[habit][]*stay{}
 	h.bindings.by = map[changes.Table]*tableBindings{}
-	h.attendances, h.tracks = newAttendances(h), newTracks(h)
+	h.attendances, h.tracks, h.admissions = newAttendances(h), newTracks(h), newAdmissions(h)
 	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
 	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
-	h.planner.plans, h.planner.unseen = map[planKey]*plan{}, map[uint32]struct{}{}
+	h.planner.plans, h.planner.unseen, h.planner.reads = map[planKey]*plan{}, map[uint32]struct{}{}, map[uint32][]*plan{}
 	h.metrics = newMetrics(h)
+	h.claims.reset()
+	h.decisions = decisions{maxEntries: cfg.CacheEntries, maxBytes: cfg.CacheBytes, ttl: cfg.CacheTTL, metrics: h.metrics}
 	h.sender = newSender(deps.Emit)
 	h.inspector.collect, h.inspector.refresh = h.figures, h.keepSlots
 	return h
@@ -163,17 +173,16 @@ func (h *Hub) Run(ctx context.Context) {
 	h.running.Wait()
 }
 
-// reserve counts a client in, unless there are too many or the process stops.
+// reserve takes a client, unless too many wait to be admitted or the process stops.
 func (h *Hub) reserve() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.closing:
 		return errStopping
-	case h.open >= h.cfg.MaxConnections:
+	case h.admissions.waiting() >= maxWaitingTickets:
 		return errTooManyClients
 	}
-	h.open++
 	h.running.Add(1)
 	return nil
 }
@@ -195,7 +204,6 @@ func (h *Hub) exit(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.clients, c)
-	h.open--
 	h.running.Done()
 }
 

@@ -11,6 +11,7 @@ type metrics struct {
 	received, sent, slow    prometheus.Counter
 	lagged, refused, fenced prometheus.Counter
 	authorize, see          prometheus.Histogram
+	turnedAway              *prometheus.CounterVec
 	// delivered counts a message as written that tells of a commit at a time.
 	delivered func(committed time.Time)
 	// decisions counts who may see a row, by how it was found out.
@@ -18,6 +19,11 @@ type metrics struct {
 	byPlan    prometheus.Counter
 	bySee     prometheus.Counter
 	errors    prometheus.Counter
+	byCache   prometheus.Counter
+	// Of decisions that are remembered.
+	hits, misses, evicted prometheus.Counter
+	decided, decidedBytes prometheus.Gauge
+	visible               prometheus.Histogram
 }
 
 func newMetrics(h *Hub) *metrics {
@@ -59,12 +65,26 @@ func newMetrics(h *Hub) *metrics {
 	m.delivered = func(committed time.Time) { delivery.Observe(max(0, time.Since(committed).Seconds())) }
 	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fluxbase_realtime_policy_decisions_total",
-		Help: "Decisions who of a role may see a changed row, by tier: 0 in this process, 2 by Postgres for each caller.",
+		Help: "Decisions who of a role may see a changed row, by tier: 0 in this process, 1 by Postgres for all at once or from memory, 2 by Postgres for each caller.",
 	}, []string{"tier"})
 	m.byPlan, m.bySee = m.decisions.WithLabelValues("0"), m.decisions.WithLabelValues("2")
+	m.byCache = m.decisions.WithLabelValues("1")
+	m.hits = counter("policy_cache_hits_total", "Rows whose readers were remembered.")
+	m.misses = counter("policy_cache_misses_total", "Rows whose readers were not remembered, or not all.")
+	m.evicted = counter("policy_cache_evictions_total", "Remembered decisions that made room for others.")
+	number := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "fluxbase_realtime_" + name, Help: help})
+	}
+	m.decided = number("policy_cache_entries", "Decisions that are remembered.")
+	m.decidedBytes = number("policy_cache_bytes", "Memory that they take.")
+	m.visible = histogram("visible_seconds", "Time to ask who of a role may see rows, for all subscribers at once.")
 	m.errors = counter("policy_errors_total", "Times that a policy raised for a subscriber, who was told to read the table again.")
+	m.turnedAway = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fluxbase_realtime_connections_refused_total",
+		Help: "Connections closed because they met a limit, or because the database that counts them was away, by limit.",
+	}, []string{"limit"})
 	h.Reg.MustRegister(
-		m.decisions, m.errors, delivery,
+		m.decisions, m.errors, delivery, m.turnedAway, m.hits, m.misses, m.evicted, m.decided, m.decidedBytes, m.visible,
 		m.channels, m.received, m.sent, m.slow, m.lagged, m.refused, m.fenced, m.authorize, m.see,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",

@@ -20,6 +20,16 @@ type plan struct {
 	reads   []string // the columns that policies ask for
 	root    *node    // nil: only realtime.see can tell
 	claims  []claim
+	// statement finds who of the registered claims may see rows, where there is no root.
+	statement string
+	tables    []*dependency // that it reads
+	decided   map[string]*decision
+	// made is the next transaction's number when the plan was made. Before all earlier
+	// ones have ended, the stream may lack what they did to tables that it follows only
+	// since then.
+	made uint64
+	// fresh are those who may not be registered yet.
+	fresh []*party
 	// keys are the claims by which the people of a row are found.
 	keys []int
 
@@ -68,9 +78,22 @@ type planner struct {
 	// visible yet.
 	unseen map[uint32]struct{}
 	stale  atomic.Bool
+	// reads are the plans that read a table, by its oid.
+	reads map[uint32][]*plan
+	// xmin is the oldest transaction that any snapshot has shown to be under way.
+	xmin atomic.Uint64
 }
 
-const compileSQL = `select pg_current_snapshot()::text, realtime.compile_policy($1, $2)::text`
+// forget has all plans made anew.
+func (h *Hub) forget() {
+	for _, p := range h.planner.plans {
+		h.decisions.forget(p)
+	}
+	clear(h.planner.plans)
+	clear(h.planner.reads)
+}
+
+const compileSQL = `select pg_current_snapshot()::text, realtime.compile_policy($1, $2)::text, pg_snapshot_xmax(pg_current_snapshot())::text`
 
 // compile asks for a plan.
 func (h *Hub) compile(ctx context.Context, k planKey) (*plan, error) {
@@ -84,10 +107,18 @@ func (h *Hub) compile(ctx context.Context, k planKey) (*plan, error) {
 		return nil, err
 	}
 	clear(h.planner.unseen)
-	if len(values) != 1 {
+	if len(values) != 2 {
 		return nil, errors.New("realtime.compile_policy is not that of this release")
 	}
-	return newPlan(k.role, values[0])
+	p, err := newPlan(k.role, values[0])
+	if err != nil {
+		return nil, err
+	}
+	p.made, err = strconv.ParseUint(string(values[1]), 10, 64)
+	for _, t := range p.tables {
+		h.planner.reads[t.OID] = append(h.planner.reads[t.OID], p)
+	}
+	return p, err
 }
 
 func newPlan(role string, text []byte) (*plan, error) {
@@ -95,6 +126,8 @@ func newPlan(role string, text []byte) (*plan, error) {
 		Columns   []*planColumn
 		Reads     []string
 		Condition *jsonNode
+		Statement *string
+		Tables    []*dependency
 	}
 	if err := json.Unmarshal(text, &j); err != nil {
 		return nil, err
@@ -105,6 +138,20 @@ func newPlan(role string, text []byte) (*plan, error) {
 	}
 	for _, c := range j.Columns {
 		p.columns[c.Name] = c
+	}
+	if j.Condition == nil && j.Statement != nil {
+		p.statement, p.decided = *j.Statement, map[string]*decision{}
+		// One for each table and key: policies may read the same.
+		for _, t := range j.Tables {
+			if !slices.ContainsFunc(p.tables, func(d *dependency) bool { return d.OID == t.OID && d.Key == t.Key && d.Of == t.Of }) {
+				p.tables = append(p.tables, t)
+			}
+		}
+		for _, t := range p.tables {
+			t.by = map[value]map[*decision]struct{}{}
+		}
+		// What is registered has to be read as a claim.
+		p.claims = []claim{{[]string{"sub"}, "uuid"}}
 	}
 	if j.Condition == nil {
 		return p, nil
@@ -131,6 +178,7 @@ func (p *plan) follow(a *audience, t changes.Table) {
 		c, f := a.crowds[k][p.role], p.at[k]
 		if c != f.crowd || c != nil && f.at < c.base {
 			clear(p.seats)
+			p.fresh = p.fresh[:0]
 			clear(p.odd)
 			for _, m := range p.by {
 				clear(m)
@@ -169,6 +217,10 @@ func (p *plan) sit(who *party) {
 	if s == nil {
 		s = &seat{party: who}
 		s.claims, s.exact = p.readClaims(who.claims)
+		if p.statement != "" {
+			s.exact = s.exact && !who.refused.Load()
+			p.fresh = append(p.fresh, who)
+		}
 		p.seats[who] = s
 		if !s.exact {
 			p.odd[who] = struct{}{}

@@ -27,6 +27,8 @@ const (
 	// than the limits allow.
 	closePolicy = 1008
 	// closeTooBig, 1009, is a message over the limit.
+	// closeTryAgain: the database, which counts the connections, is away.
+	closeTryAgain = 1013
 )
 
 // Events of the protocol.

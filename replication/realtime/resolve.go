@@ -3,7 +3,11 @@ package realtime
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 )
@@ -15,12 +19,36 @@ const ddlPrefix = "fluxbase.ddl"
 // note learns from a transaction what decisions depend on, before any is made about
 // what came after it.
 func (h *Hub) note(tx *changes.Transaction) {
-	is := slices.ContainsFunc(tx.Touched, func(t changes.Touched) bool { return t.Relation == nil })
-	for i := range tx.Events {
-		is = is || tx.Events[i].Op == changes.Message && tx.Events[i].Prefix == ddlPrefix
+	forget, touched := false, false
+	for _, t := range tx.Touched {
+		if t.Relation == nil {
+			forget = true // perhaps a change of the schema
+			continue
+		}
+		for _, p := range h.planner.reads[t.Relation.OID] {
+			h.decisions.forget(p)
+			touched = true
+		}
 	}
-	if is {
-		clear(h.planner.plans)
+	for i := range tx.Events {
+		e := &tx.Events[i]
+		if e.Relation == nil {
+			forget = forget || e.Op == changes.Message && e.Prefix == ddlPrefix
+			continue
+		}
+		for _, p := range h.planner.reads[e.Relation.OID] {
+			touched = true
+			for i, t := range p.tables {
+				if t.OID == e.Relation.OID {
+					h.decisions.touch(p, i, e)
+				}
+			}
+		}
+	}
+	if forget {
+		h.forget()
+	}
+	if forget || touched {
 		h.planner.unseen[tx.XID] = struct{}{}
 	}
 }
@@ -34,10 +62,15 @@ func (h *Hub) resolve(ctx context.Context, b *batch) {
 	if !slices.ContainsFunc(b.changes, func(c *change) bool { return c.live }) {
 		return // plans belong to who follows the stream
 	}
-	if h.planner.stale.Swap(false) || h.Announced == nil || !h.Announced() {
-		clear(h.planner.plans)
+	if h.planner.stale.Swap(false) {
+		h.forget()
+		h.claims.swept = time.Time{} // somebody may have been refused
 	}
-	for set := range b.live() {
+	if h.Announced == nil || !h.Announced() {
+		h.forget()
+	}
+	sets := b.live()
+	for _, set := range sets {
 		roles := map[string]struct{}{}
 		h.audience.roles(set.relation.Table, roles)
 		set.plans = make(map[string]*plan, len(roles))
@@ -46,14 +79,19 @@ func (h *Hub) resolve(ctx context.Context, b *batch) {
 		}
 	}
 	h.audience.mu.RLock()
-	defer h.audience.mu.RUnlock()
-	for set := range b.live() {
+	for _, set := range sets {
 		for _, p := range set.plans {
 			if p != nil {
 				p.follow(&h.audience, set.relation.Table)
 			}
 		}
 	}
+	h.audience.mu.RUnlock()
+	h.decide(ctx, sets)
+	maps.Copy(b.xids, h.planner.unseen)
+
+	h.audience.mu.RLock()
+	defer h.audience.mu.RUnlock()
 	for _, c := range b.changes {
 		if c.live {
 			h.resolveChange(c)
@@ -71,20 +109,24 @@ func (h *Hub) resolveChange(c *change) {
 	set := c.row.set
 	filtered := map[string]struct{}{}
 	for role, p := range set.plans {
-		if !set.decides(p) {
+		if !p.decides() {
 			h.metrics.bySee.Inc()
 			h.audience.wantsPlain(c, role, nil)
 			filtered[role] = struct{}{}
 			continue
 		}
-		h.metrics.byPlan.Inc()
+		if p.root != nil {
+			h.metrics.byPlan.Inc()
+		} else {
+			h.metrics.byCache.Inc()
+		}
 		if !set.tells(p) && c.event != "DELETE" {
 			h.audience.wantsPlain(c, role, nil)
 			filtered[role] = struct{}{}
 			continue
 		}
 		take := h.audience.wants
-		if c.met.bindings <= maxFiltered || !p.root.keyed {
+		if c.met.bindings <= maxFiltered || p.root != nil && !p.root.keyed {
 			filtered[role] = struct{}{}
 			take = func(c *change, who *party) { h.audience.wantsPlain(c, role, who) }
 			if !h.audience.plain(c.relation.Table, role) {
@@ -94,32 +136,36 @@ func (h *Hub) resolveChange(c *change) {
 		for who := range p.odd {
 			take(c, who)
 		}
-		if set.tells(p) {
+		switch {
+		case !set.tells(p):
+		case p.root != nil:
 			p.find(set.read(p, c.row.n), func(who *party) { take(c, who) })
+		default:
+			for _, id := range set.found[p][c.row.n].ids {
+				if who := h.claims.ids[id]; who != nil {
+					take(c, who)
+				}
+			}
 		}
 	}
 	c.wanted = h.bindings.filtered(c.wanted, c.met, c.event, filtered)
 }
 
-// live yields the sets of changes that are told as they come.
-func (b *batch) live() func(func(*imageSet) bool) {
-	return func(yield func(*imageSet) bool) {
-		done := map[*imageSet]struct{}{}
-		for _, c := range b.changes {
-			for _, img := range []*image{c.row, c.old} {
-				if !c.live || img == nil {
-					continue
-				}
-				if _, is := done[img.set]; is {
-					continue
-				}
+// live gives the sets of changes that are told as they come.
+func (b *batch) live() (list []*imageSet) {
+	done := map[*imageSet]struct{}{}
+	for _, c := range b.changes {
+		for _, img := range []*image{c.row, c.old} {
+			if !c.live || img == nil {
+				continue
+			}
+			if _, is := done[img.set]; !is {
 				done[img.set] = struct{}{}
-				if !yield(img.set) {
-					return
-				}
+				list = append(list, img.set)
 			}
 		}
 	}
+	return list
 }
 
 // plan gives how a role's rights to a set are decided; nil if realtime.see must be asked.
@@ -137,6 +183,9 @@ func (h *Hub) plan(ctx context.Context, set *imageSet, role string) *plan {
 		}
 		h.planner.plans[k] = p
 	}
+	if len(p.tables) > 0 && h.planner.xmin.Load() < p.made {
+		return nil
+	}
 	// A row of before a type was changed has the texts of another.
 	for _, i := range set.columns {
 		column := set.relation.Columns[i]
@@ -147,8 +196,16 @@ func (h *Hub) plan(ctx context.Context, set *imageSet, role string) *plan {
 	return p
 }
 
+// saw learns from a snapshot which transactions have ended.
+func (pl *planner) saw(snapshot string) {
+	lo, _, _ := strings.Cut(snapshot, ":")
+	if xmin, err := strconv.ParseUint(lo, 10, 64); err == nil && xmin > pl.xmin.Load() {
+		pl.xmin.Store(xmin) // a lost race costs a moment more of asking
+	}
+}
+
 // decides tells whether a plan can do without realtime.see.
-func (s *imageSet) decides(p *plan) bool { return p != nil && p.root != nil }
+func (p *plan) decides() bool { return p != nil && (p.root != nil || p.statement != "") }
 
 // tells tells whether the log has what a plan reads.
 func (s *imageSet) tells(p *plan) bool {
@@ -210,7 +267,7 @@ func (img *image) look(ch *channel) (v verdict, columns, row json.RawMessage) {
 		return failed, nil, nil // came under another token meanwhile
 	case !img.set.tells(p):
 		return undecided, nil, nil
-	case !p.root.eval(img.set.read(p, img.n), s.claims).isTrue():
+	case !img.set.shows(p, img.n, s):
 		return hidden, nil, nil
 	}
 	r := img.set.rendered[p]
@@ -223,6 +280,14 @@ func (img *image) look(ch *channel) (v verdict, columns, row json.RawMessage) {
 	return seen, r.columns, r.row(img.set, img.n)
 }
 
+// shows tells whether row n is one for a seat.
+func (s *imageSet) shows(p *plan, n int, at *seat) bool {
+	if p.root != nil {
+		return p.root.eval(s.read(p, n), at.claims).isTrue()
+	}
+	return at.party.id != 0 && s.found[p][n].has(at.party.id)
+}
+
 // seat is the place of a channel in the plan that decides for it, if one does.
 func (s *imageSet) seat(ch *channel) (*plan, *seat) {
 	who := ch.party.Load()
@@ -230,11 +295,21 @@ func (s *imageSet) seat(ch *channel) (*plan, *seat) {
 		return nil, nil
 	}
 	p := s.plans[who.role]
-	if !s.decides(p) {
+	if !p.decides() {
 		return nil, nil
 	}
 	if found := p.seats[who]; found != nil && found.exact {
 		return p, found
 	}
 	return nil, nil
+}
+
+// refuse has a caller for whom a policy raised be asked for by itself from now on.
+func (h *Hub) refuse(c caller) {
+	h.audience.mu.RLock()
+	p := h.audience.parties[c]
+	h.audience.mu.RUnlock()
+	if p != nil && !p.refused.Swap(true) {
+		h.ForgetPolicies()
+	}
 }

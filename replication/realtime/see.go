@@ -137,6 +137,7 @@ func (h *Hub) see(ctx context.Context, b *batch, set *imageSet, list []caller) {
 		}
 		if a.failed && err == nil {
 			h.metrics.errors.Inc()
+			h.refuse(c)
 			h.Log.Warn("a policy failed for a subscriber", "table", set.relation.Name, "role", c.role, "sqlstate", string(answers[i]))
 		}
 		set.answers[c] = a
@@ -190,6 +191,7 @@ func (h *Hub) behindFence(ctx context.Context, db *pg.DB, xids map[uint32]struct
 			visible = visible && sees && err == nil
 		}
 		if visible {
+			h.planner.saw(string(res.Values[0]))
 			var values [][]byte
 			for _, v := range res.Values[1:] {
 				values = append(values, slices.Clone(v))

@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +44,11 @@ func serve(t *testing.T, cfg Config, wrap func(net.Listener) net.Listener) *serv
 		t.Fatal(err)
 	}
 	h := New(cfg, Deps{Tokens: tokens, Log: slog.New(slog.DiscardHandler), Reg: prometheus.NewRegistry()})
+	// All may connect.
+	h.admissions.ask = func(context.Context, []connectionChange) (map[string]string, error) { return nil, nil }
+	ctx, cancel := context.WithCancel(context.Background())
+	var admitting sync.WaitGroup
+	admitting.Go(func() { h.admissions.writer.run(ctx) })
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h.Serve(&web.Response{ResponseWriter: w, ID: "test"}, r); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -59,6 +66,8 @@ func serve(t *testing.T, cfg Config, wrap func(net.Listener) net.Listener) *serv
 		}
 		h.mu.Unlock()
 		h.running.Wait()
+		cancel()
+		admitting.Wait()
 	})
 	key, err := token.SignHS256([]byte(testSecret), map[string]any{"role": "anon"})
 	if err != nil {
@@ -148,7 +157,7 @@ func until(t *testing.T, what string, ok func() bool) {
 func (s *served) open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.Hub.open
+	return len(s.clients)
 }
 
 func (s *served) slow() int { return int(testutil.ToFloat64(s.metrics.slow)) }

@@ -5,7 +5,7 @@ create table public.docs (id integer primary key, owner_id uuid, body text);
 create table public.shared (id integer primary key, room text);
 create table public.members (user_id uuid, room text, primary key (user_id, room));
 create table public.fragile (id integer primary key, kind text);
-create type public.size as enum ('small', 'large');
+create type public.size as enum ('small', 'medium', 'large');
 create table public.tasks (
   id integer primary key, title text, done boolean, points numeric, tags text[], span int4range, meta jsonb,
   size public.size, due timestamptz
@@ -42,4 +42,10 @@ create function public.lengthen(row_id integer) returns void language sql as $$
   update public.open as o
   set body = 'x' || (select string_agg(md5(random()::text), '') from generate_series(1, 300))
   where o.id = row_id
+$$;
+
+create function public.rename_size() returns void language plpgsql security definer as $$
+begin
+  alter type public.size rename value 'medium' to 'middle';
+end;
 $$;

@@ -147,6 +147,30 @@ describe('a selection of columns', () => {
   })
 })
 
+describe('a filter that Postgres cannot evaluate', () => {
+  test('concerns nobody else', async () => {
+    // Alike but for their values, so that they are asked for together.
+    const gone = await watch(connect(), 'tasks', { filter: 'size=eq.medium' })
+    const fine = await watch(connect(), 'tasks', { filter: 'size=eq.large' })
+    assert.equal((await gone.system.next()).status, 'ok')
+    good(await service.rpc('rename_size'))
+    const [row] = numbered([{ size: 'large' }])
+    await insert('tasks', row)
+    assert.equal((await fine.next()).new.id, row.id)
+    assert.match((await gone.system.next()).message, /public\.tasks could not be checked/)
+  })
+  test('in time ends its channel', async () => {
+    const slow = await watch(connect(), 'tasks', { filter: `title=match.^(.*)(.*)(.*)(.*)(.*)(.*)\\1\\2\\3\\4\\5\\6b$` })
+    const fine = await watch(connect(), 'tasks', { filter: 'title=match.^a+$' })
+    assert.equal((await slow.system.next()).status, 'ok')
+    const [row] = numbered([{ title: 'a'.repeat(600) }])
+    await insert('tasks', row)
+    assert.equal((await fine.next()).new.id, row.id)
+    assert.match((await slow.system.next()).message, /The filter takes too long/)
+    assert.equal(slow.channel.state, 'closed')
+  })
+})
+
 test('what cannot be is refused with a reason', async () => {
   const refused = async (who, binding, reason) => {
     const j = await join(who, `refused ${topics++}`, {}, (channel) =>

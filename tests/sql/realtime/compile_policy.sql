@@ -18,7 +18,8 @@ select is(
   'the columns with their grants'
 );
 select is(
-  jsonb_path_query_array(pg_temp.plan(), '$.columns[*].form'), '["number", "text", "timestamp"]',
+  jsonb_path_query_array(pg_temp.plan(), '$.columns[*].form'),
+  '["number", "text", null, "timestamp"]',
   'how they become JSON, but for a list'
 );
 select is(pg_temp.plan() -> 'condition', '{"text": "f"}', 'without a policy nothing is seen');
@@ -29,7 +30,7 @@ create policy not_two on public.notes as restrictive using (id <> 2);
 create policy write on public.notes for insert with check (id = 7);
 create policy of_others on public.notes to anon using (true);
 select is(
-  pg_temp.plan() - 'columns',
+  jsonb_strip_nulls(pg_temp.plan() - 'columns'),
   '{"reads": ["id", "owner_id"], "condition": {"and": [
      {"or": [{"equal": [{"column": "id"}, {"text": "1"}]},
              {"equal": [{"column": "owner_id"}, {"claim": ["sub"], "type": "uuid"}]}]},

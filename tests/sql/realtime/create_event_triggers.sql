@@ -12,7 +12,9 @@ select results_eq(
      from pg_event_trigger as t
      where t.evtname like 'fluxbase%'
      order by 1 $$,
-  $$ values ('fluxbase_ddl', 'O'), ('fluxbase_drop', 'D'), ('fluxbase_identity', 'O') $$,
+  $$ values
+    ('fluxbase_ddl', 'O'), ('fluxbase_drop', 'D'), ('fluxbase_follow', 'O'),
+    ('fluxbase_identity', 'O') $$,
   'what is missing is made, what is there stays as it is'
 );
 

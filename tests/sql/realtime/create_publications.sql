@@ -1,7 +1,7 @@
 -- Files that replace the publications or event triggers wait for each other.
 select pg_advisory_xact_lock(4);
 
-select plan(6);
+select plan(7);
 
 create view public.seen as
 select
@@ -24,8 +24,9 @@ select set_eq(
 select results_eq(
   $$ select t.tablename::text collate "default", t.attnames::text collate "default"
      from pg_publication_tables as t
-     where t.pubname = 'fluxbase_system' $$,
-  $$ values ('message_keys', '{id}') $$,
+     where t.pubname = 'fluxbase_system'
+     order by 1 $$,
+  $$ values ('message_keys', '{id}'), ('settings', '{name,value,changed_at}') $$,
   'of the keys just that there are some'
 );
 
@@ -34,7 +35,7 @@ create publication supabase_realtime;
 alter publication supabase_realtime owner to current_user;
 create table public.notes (id integer primary key);
 alter publication supabase_realtime add table public.notes;
-alter publication fluxbase_system drop table fluxbase.message_keys;
+alter publication fluxbase_system drop table fluxbase.message_keys, fluxbase.settings;
 select realtime.create_publications();
 
 select is(
@@ -48,6 +49,10 @@ select isnt_empty(
 select isnt_empty(
   $$ select from pg_publication_tables as t where t.tablename = 'message_keys' $$,
   'and a table of ours that is missing comes back'
+);
+select isnt_empty(
+  $$ select from pg_publication_tables as t where t.tablename = 'settings' $$,
+  'and so does the other'
 );
 
 set local role service_role;
