@@ -56,7 +56,7 @@ comment on column realtime.connections.role is
 comment on column realtime.connections.user_id is
   'The subject of its latest token that has one; null while it is anonymous.';
 comment on column realtime.connections.ip is
-  'Where it came from: an IPv4 address, or the first 64 bits of an IPv6 address; null if not known.';
+  'Where it came from: an IPv4 address, or the first 64 bits of an IPv6 one; null if not known.';
 comment on column realtime.connections.opened_at is
   'When it was admitted.';
 

@@ -96,12 +96,12 @@ comment on function realtime.change_connections(
   text, text, interval, integer, integer, integer, jsonb
 ) is
   'Admits and releases connections of clients for a process whose lease it renews as
-realtime.keep_proxy does; kept is what that returned. changes is an array of {id, role, user_id, ip},
-each connection once; with closed it is released, with admitted it was let in before and is not
-refused, and one that is in may take another user. Limits are those of fluxbase.settings, else the
-arguments: of all processes together, of a user, and of an address that has shown no user;
-service_role counts in the first alone. refused tells for each connection that did not get in which
-limit it met.';
+realtime.keep_proxy does; kept is what that returned. changes is an array of
+{id, role, user_id, ip}, each connection once; with closed it is released, with admitted it was let
+in before and is not refused, and one that is in may take another user. Limits are those of
+fluxbase.settings, else the arguments: of all processes together, of a user, and of an address that
+has shown no user; service_role counts in the first alone. refused tells for each connection that
+did not get in which limit it met.';
 
 revoke all on function realtime.change_connections(
   text, text, interval, integer, integer, integer, jsonb

@@ -8,6 +8,8 @@ create or replace function realtime.check_changes(
   returns text
   language plpgsql
   stable
+  -- How long lists are is not known to the planner, which would compile for long ones.
+  set jit = off
 as $$
 declare
   v_rel oid;
@@ -23,13 +25,16 @@ begin
     end;
   end if;
 
+  -- The view pg_publication_tables would look at every table of every publication.
   select c.oid into v_rel
-  from pg_catalog.pg_publication_tables as p
-  join pg_catalog.pg_namespace as n on n.nspname = p.schemaname
-  join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = p.tablename
-  where p.pubname = 'supabase_realtime'
-  and p.schemaname = check_changes.schema_name
-  and p.tablename = check_changes.table_name;
+  from pg_catalog.pg_namespace as n
+  join pg_catalog.pg_class as c on c.relnamespace = n.oid
+  where n.nspname = check_changes.schema_name
+  and c.relname = check_changes.table_name
+  and c.oid in (
+    select p.relid
+    from pg_get_publication_tables('supabase_realtime') as p
+  );
 
   if not found then
     return format(

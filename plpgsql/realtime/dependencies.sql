@@ -91,7 +91,10 @@ begin
   ) as s (node)
   where jsonb_path_exists(dependencies.tree, 'strict $.** ? (@.rtekind[0] == "1")') is false;
 
-  select jsonb_agg(jsonb_build_object('oid', t.oid::bigint, 'key', k.key, 'of', k.of)) into v_all
+  select jsonb_agg(
+    jsonb_build_object('oid', t.oid::bigint, 'key', k.key, 'of', k.of, 'who', w.who)
+  )
+  into v_all
   from unnest(v_tables) as t (oid)
   left join lateral (
     select a.attname as key, b.attname as of
@@ -171,7 +174,33 @@ begin
       where r.id #>> '{}' = t.oid::text
     ) = 1
     limit 1
-  ) as k on true;
+  ) as k on true
+  left join lateral (
+    select a.attname as who
+    from jsonb_array_elements(
+      case v_query #>> '{subselect,0,jointree,0,quals,0,boolop,0}'
+        when 'and' then v_query #> '{subselect,0,jointree,0,quals,0,args,0}'
+        else v_query #> '{subselect,0,jointree,0,quals}'
+      end
+    ) as q (node)
+    cross join lateral (
+      values
+        (q.node #> '{args,0,0}', q.node #> '{args,0,1}'),
+        (q.node #> '{args,0,1}', q.node #> '{args,0,0}')
+    ) as v (own, other)
+    join pg_attribute as a
+      on a.attrelid = t.oid and a.attnum = (v.own #>> '{varattno,0}')::integer
+    where q.node #>> '{node,0}' = 'OPEXPR'
+    and (q.node #>> '{opno,0}')::oid = '=(uuid,uuid)'::regoperator
+    and v.own #>> '{node,0}' = 'VAR'
+    and v.own #>> '{varlevelsup,0}' = '0'
+    and v_query #>> (
+      '{subselect,0,rtable,0,' || ((v.own #>> '{varno,0}')::integer - 1) || ',relid,0}'
+    )::text[] = t.oid::text
+    and realtime.translate(v.other, dependencies.rel) = '{"claim": ["sub"], "type": "uuid"}'
+    and cardinality(v_tables) = 1
+    limit 1
+  ) as w on true;
 
   return coalesce(v_all, '[]');
 end;
@@ -179,7 +208,8 @@ $$;
 
 comment on function realtime.dependencies(jsonb, oid, oid) is
   'The tables that a policy of a table reads, as realtime.parse_node gives the policy: oid and,
-where a change of them concerns only some rows, the column key that is the column of in these rows.
+where a change of them concerns only some rows, the column key that is the column of in these rows;
+where it concerns only one user, the column who that is auth.uid().
 Null where one statement can''t decide for all of a role: functions that are not immutable, tables
 with policies of their own or whose changes are not in the stream.';
 

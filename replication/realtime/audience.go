@@ -52,11 +52,15 @@ type audience struct {
 
 // admit counts a channel in under the identity that it has.
 func (a *audience) admit(ch *channel, list []*binding) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.add(ch, list)
+}
+
+func (a *audience) add(ch *channel, list []*binding) {
 	if len(list) == 0 {
 		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	who := ch.who.Load()
 	as := caller{who.Role, who.Claims}
 	p := a.parties[as]
@@ -96,6 +100,22 @@ func (a *audience) admit(ch *channel, list []*binding) {
 func (a *audience) dismiss(ch *channel, list []*binding) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.remove(ch, list)
+}
+
+// rename has a channel listen as somebody else, if it listens; no change finds it absent.
+func (a *audience) rename(ch *channel, who *identity) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	listens := ch.party.Load() != nil
+	a.remove(ch, ch.bindings)
+	ch.who.Store(who)
+	if listens {
+		a.add(ch, ch.bindings)
+	}
+}
+
+func (a *audience) remove(ch *channel, list []*binding) {
 	p := ch.party.Swap(nil)
 	if p == nil {
 		return

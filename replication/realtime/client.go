@@ -90,15 +90,6 @@ func (c *client) run() {
 	c.leave()
 }
 
-// replay runs what tells the client of earlier messages, beside what goes on.
-func (c *client) replay(tell func(ctx context.Context)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.closed {
-		c.replays.Go(func() { tell(c.ctx) })
-	}
-}
-
 // listen says what to do with control frames.
 func (c *client) listen() {
 	alive := func(string) error {
@@ -161,6 +152,15 @@ func (c *client) linger() {
 		_ = half.CloseWrite()
 	}
 	_, _ = io.Copy(io.Discard, conn)
+}
+
+// replay runs what tells the client of earlier messages, beside what goes on.
+func (c *client) replay(tell func(ctx context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.replays.Go(func() { tell(c.ctx) })
+	}
 }
 
 // heed does what the data asks; false if the connection ends. It keeps its variables

@@ -20,6 +20,7 @@ type Config struct {
 	CacheEntries      int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_ENTRIES" default:"100000" desc:"Decisions of policies that read other tables, which are remembered until these tables change."`
 	CacheBytes        int           `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_BYTES" default:"67108864" desc:"Memory for them."`
 	CacheTTL          time.Duration `envconfig:"FLUXBASE_REALTIME_POLICY_CACHE_TTL" default:"30s" desc:"How long they are remembered at most."`
+	ShadowOneIn       int           `envconfig:"FLUXBASE_REALTIME_POLICY_CHECK_ONE_IN" default:"1000" desc:"One of how many decisions about a changed row is repeated by Postgres for some subscribers, and compared."`
 	MaxPresences      int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCES" default:"1000" desc:"Members that may be present in one channel, over all processes; track fails for the next one."`
 	MaxPresenceBytes  int           `envconfig:"FLUXBASE_REALTIME_MAX_PRESENCE_BYTES" default:"16384" desc:"Size of what a member may say of itself with track."`
 	TracksPerSecond   int           `envconfig:"FLUXBASE_REALTIME_TRACKS_PER_SECOND" default:"10" desc:"How often a channel may change its own presence. What comes faster waits, and only the latest is told; none is lost."`
@@ -45,6 +46,7 @@ func (c *Config) Check() error {
 		{&c.SlowThreshold, 100},
 		{&c.CacheEntries, 100_000},
 		{&c.CacheBytes, 64 << 20},
+		{&c.ShadowOneIn, 1000},
 		{&c.MaxPresences, 1000},
 		{&c.MaxPresenceBytes, 16 << 10},
 		{&c.TracksPerSecond, 10},

@@ -104,6 +104,9 @@ type dependency struct {
 	// Key is its column that is the column Of in the rows that a change of it concerns;
 	// both are empty where it may concern any.
 	Key, Of string
+	// Who is its column that is the user whom a change of it concerns; empty where it may
+	// concern any.
+	Who string
 	// by has the decisions by that value.
 	by map[value]map[*decision]struct{}
 }

@@ -86,6 +86,7 @@ func (h *Hub) follow(ctx context.Context) {
 			tx, err = sub.Next(now)
 		}
 		h.tell(ctx, b)
+		h.tellVisibility(ctx)
 		var gap *changes.Gap
 		switch {
 		case errors.As(err, &gap):

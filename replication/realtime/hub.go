@@ -67,8 +67,10 @@ type Hub struct {
 	audience audience
 	planner  planner
 	// claims and decisions belong to the goroutine that follows the stream.
-	claims    registry
-	decisions decisions
+	claims     registry
+	decisions  decisions
+	doubts     []doubt
+	visibility visibility
 	// reached is how far changes of tables have been taken from the stream, told how far
 	// they have been told; sent is the former of broadcasts.
 	reached, told, sent cursor
@@ -132,6 +134,8 @@ func New(cfg Config, deps Deps) *Hub {
 	h.restored = time.AfterFunc(attendLease, h.attendances.reload)
 	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
 	h.planner.plans, h.planner.unseen, h.planner.reads = map[planKey]*plan{}, map[uint32]struct{}{}, map[uint32][]*plan{}
+	h.visibility = visibility{before: map[planKey]*plan{}, changed: map[*plan]map[string]struct{}{}}
+	h.planner.demoted = map[planKey]struct{}{}
 	h.metrics = newMetrics(h)
 	h.claims.reset()
 	h.decisions = decisions{maxEntries: cfg.CacheEntries, maxBytes: cfg.CacheBytes, ttl: cfg.CacheTTL, metrics: h.metrics}
@@ -290,12 +294,7 @@ func (h *Hub) rename(ch *channel, who *identity) {
 	s := h.shard(ch.room)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	listens := ch.party.Load() != nil
-	h.audience.dismiss(ch, ch.bindings)
-	ch.who.Store(who)
-	if listens {
-		h.audience.admit(ch, ch.bindings)
-	}
+	h.audience.rename(ch, who)
 }
 
 // broadcast is a message between processes.

@@ -108,10 +108,12 @@ func TestFiguresAreCollectedOnceForAllAndOnlyWhileSomebodyWatches(t *testing.T) 
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var collected atomic.Int64
-		read := int64(0)
 		i := newInspector(&collected)
-		one, two := mustJoin(t, i), mustJoin(t, i)
-		for range 10 {
+		one := mustJoin(t, i)
+		<-one // at once
+		read := int64(1)
+		two := mustJoin(t, i)
+		for range 9 {
 			if a, b := string(<-one), string(<-two); a != b {
 				t.Fatalf("two viewers got %q and %q", a, b)
 			}

@@ -7,11 +7,12 @@ import (
 )
 
 type metrics struct {
-	channels                prometheus.Gauge
-	received, sent, slow    prometheus.Counter
-	lagged, refused, fenced prometheus.Counter
-	authorize, see          prometheus.Histogram
-	turnedAway              *prometheus.CounterVec
+	channels             prometheus.Gauge
+	received, sent, slow prometheus.Counter
+	lagged               prometheus.Counter
+	refused, fenced      prometheus.Counter
+	authorize, see       prometheus.Histogram
+	turnedAway           *prometheus.CounterVec
 	// delivered counts a message as written that tells of a commit at a time.
 	delivered func(committed time.Time)
 	// decisions counts who may see a row, by how it was found out.
@@ -22,6 +23,7 @@ type metrics struct {
 	byCache   prometheus.Counter
 	// Of decisions that are remembered.
 	hits, misses, evicted prometheus.Counter
+	checked, mismatches   prometheus.Counter
 	decided, decidedBytes prometheus.Gauge
 	visible               prometheus.Histogram
 }
@@ -71,6 +73,8 @@ func newMetrics(h *Hub) *metrics {
 	m.byCache = m.decisions.WithLabelValues("1")
 	m.hits = counter("policy_cache_hits_total", "Rows whose readers were remembered.")
 	m.misses = counter("policy_cache_misses_total", "Rows whose readers were not remembered, or not all.")
+	m.checked = counter("policy_checks_total", "Decisions that were repeated by Postgres for each caller, to compare.")
+	m.mismatches = counter("policy_mismatches_total", "Decisions with which Postgres did not agree; the policy is then asked for each subscriber until the schema changes.")
 	m.evicted = counter("policy_cache_evictions_total", "Remembered decisions that made room for others.")
 	number := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "fluxbase_realtime_" + name, Help: help})
@@ -84,7 +88,8 @@ func newMetrics(h *Hub) *metrics {
 		Help: "Connections closed because they met a limit, or because the database that counts them was away, by limit.",
 	}, []string{"limit"})
 	h.Reg.MustRegister(
-		m.decisions, m.errors, delivery, m.turnedAway, m.hits, m.misses, m.evicted, m.decided, m.decidedBytes, m.visible,
+		m.decisions, m.errors, delivery, m.turnedAway, m.hits, m.misses, m.evicted, m.checked, m.mismatches,
+		m.decided, m.decidedBytes, m.visible,
 		m.channels, m.received, m.sent, m.slow, m.lagged, m.refused, m.fenced, m.authorize, m.see,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "fluxbase_realtime_presences", Help: "Members of channels whose connection is here.",

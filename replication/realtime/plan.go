@@ -16,6 +16,8 @@ import (
 // goroutine that follows the stream, and ends with the next change of the schema.
 type plan struct {
 	role    string
+	table   changes.Table
+	text    []byte // as it was compiled
 	columns map[string]*planColumn
 	reads   []string // the columns that policies ask for
 	root    *node    // nil: only realtime.see can tell
@@ -80,6 +82,8 @@ type planner struct {
 	stale  atomic.Bool
 	// reads are the plans that read a table, by its oid.
 	reads map[uint32][]*plan
+	// demoted are plans that were found to be wrong, until the next change of the schema.
+	demoted map[planKey]struct{}
 	// xmin is the oldest transaction that any snapshot has shown to be under way.
 	xmin atomic.Uint64
 }
@@ -96,7 +100,7 @@ func (h *Hub) forget() {
 const compileSQL = `select pg_current_snapshot()::text, realtime.compile_policy($1, $2)::text, pg_snapshot_xmax(pg_current_snapshot())::text`
 
 // compile asks for a plan.
-func (h *Hub) compile(ctx context.Context, k planKey) (*plan, error) {
+func (h *Hub) compile(ctx context.Context, t changes.Table, k planKey) (*plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, seeTimeout)
 	defer cancel()
 	values, err := h.behindFence(ctx, h.Anon, h.planner.unseen, &pg.Tx{
@@ -114,6 +118,7 @@ func (h *Hub) compile(ctx context.Context, k planKey) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.table = t
 	p.made, err = strconv.ParseUint(string(values[1]), 10, 64)
 	for _, t := range p.tables {
 		h.planner.reads[t.OID] = append(h.planner.reads[t.OID], p)
@@ -133,7 +138,7 @@ func newPlan(role string, text []byte) (*plan, error) {
 		return nil, err
 	}
 	p := &plan{
-		role: role, columns: map[string]*planColumn{}, reads: j.Reads,
+		role: role, text: text, columns: map[string]*planColumn{}, reads: j.Reads,
 		seats: map[*party]*seat{}, odd: map[*party]struct{}{}, at: map[changes.Table]follower{},
 	}
 	for _, c := range j.Columns {
@@ -143,7 +148,7 @@ func newPlan(role string, text []byte) (*plan, error) {
 		p.statement, p.decided = *j.Statement, map[string]*decision{}
 		// One for each table and key: policies may read the same.
 		for _, t := range j.Tables {
-			if !slices.ContainsFunc(p.tables, func(d *dependency) bool { return d.OID == t.OID && d.Key == t.Key && d.Of == t.Of }) {
+			if !slices.ContainsFunc(p.tables, func(d *dependency) bool { return d.OID == t.OID && d.Key == t.Key && d.Of == t.Of && d.Who == t.Who }) {
 				p.tables = append(p.tables, t)
 			}
 		}
@@ -151,7 +156,7 @@ func newPlan(role string, text []byte) (*plan, error) {
 			t.by = map[value]map[*decision]struct{}{}
 		}
 		// What is registered has to be read as a claim.
-		p.claims = []claim{{[]string{"sub"}, "uuid"}}
+		p.claims, p.keys, p.by = []claim{{[]string{"sub"}, "uuid"}}, []int{0}, []map[string]map[*seat]struct{}{{}}
 	}
 	if j.Condition == nil {
 		return p, nil

@@ -27,6 +27,7 @@ func (h *Hub) note(tx *changes.Transaction) {
 		}
 		for _, p := range h.planner.reads[t.Relation.OID] {
 			h.decisions.forget(p)
+			h.visibility.note(p, "")
 			touched = true
 		}
 	}
@@ -41,12 +42,17 @@ func (h *Hub) note(tx *changes.Transaction) {
 			for i, t := range p.tables {
 				if t.OID == e.Relation.OID {
 					h.decisions.touch(p, i, e)
+					h.visibility.touch(p, t, e)
 				}
 			}
 		}
 	}
 	if forget {
+		for k, p := range h.planner.plans {
+			h.visibility.before[k] = p
+		}
 		h.forget()
+		clear(h.planner.demoted)
 	}
 	if forget || touched {
 		h.planner.unseen[tx.XID] = struct{}{}
@@ -59,9 +65,6 @@ func (h *Hub) ForgetPolicies() { h.planner.stale.Store(true) }
 // resolve finds out whom each change of a batch may concern: by plans those who may see
 // it, and all others who listen, for whom realtime.see is then asked.
 func (h *Hub) resolve(ctx context.Context, b *batch) {
-	if !slices.ContainsFunc(b.changes, func(c *change) bool { return c.live }) {
-		return // plans belong to who follows the stream
-	}
 	if h.planner.stale.Swap(false) {
 		h.forget()
 		h.claims.swept = time.Time{} // somebody may have been refused
@@ -174,10 +177,13 @@ func (h *Hub) plan(ctx context.Context, set *imageSet, role string) *plan {
 		return nil
 	}
 	k := planKey{set.relation.OID, role}
+	if _, is := h.planner.demoted[k]; is {
+		return nil
+	}
 	p := h.planner.plans[k]
 	if p == nil {
 		var err error
-		if p, err = h.compile(ctx, k); err != nil {
+		if p, err = h.compile(ctx, set.relation.Table, k); err != nil {
 			h.Log.Warn("policies could not be read", "table", set.relation.Name, "role", role, "error", err)
 			return nil
 		}

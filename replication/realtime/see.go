@@ -33,12 +33,19 @@ func (h *Hub) tell(ctx context.Context, b *batch) {
 	if len(b.changes) == 0 {
 		return
 	}
-	h.resolve(ctx, b)
+	// What is told again is not for the plans, which belong to who follows the stream.
+	live := slices.ContainsFunc(b.changes, func(c *change) bool { return c.live })
+	if live {
+		h.resolve(ctx, b)
+	}
 	for _, c := range b.changes {
 		c.wanted = slices.DeleteFunc(c.wanted, func(w *binding) bool { return w.knows(c.tx) })
 	}
 	b.filter(ctx, h)
 	b.ask(ctx, h)
+	if live {
+		h.check(ctx, b)
+	}
 	h.render(ctx, b)
 	unsure := map[*changes.Relation][]*channel{}
 	var at place

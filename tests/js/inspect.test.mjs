@@ -84,7 +84,7 @@ test('the figures move', async () => {
   await tile('Connections').getByText('1', { exact: true }).waitFor()
   await says('#channels tbody th', 'a room <b>of</b> tests')
   await says('#slots tbody', /fluxbase_.*yes.*reserved/s)
-  await page.waitForFunction(() => document.querySelectorAll('.chart').length >= 5)
+  await page.waitForFunction(() => document.querySelectorAll('.chart').length === 6)
   // A line of two moments at least, that goes on and slides.
   const line = () => page.locator('.chart path.line').first().getAttribute('d')
   await page.waitForFunction(() => /L/.test(document.querySelector('.chart path.line').getAttribute('d')))
@@ -122,6 +122,31 @@ test('the figures move', async () => {
   await page.reload()
   assert.equal(await text('#state'), 'Not connected')
   assert.deepEqual(await page.evaluate(() => [Object.keys(sessionStorage), Object.keys(localStorage)]), [[], []])
+  await done()
+})
+
+test('rates and percentiles are those of two moments', async () => {
+  await show()
+  const got = await page.evaluate(async () => {
+    const { moment, percentile, rate, value } = await import('/realtime/v1/inspect/figures.js')
+    const at = (time, sent, [low, high, all], process = 'one') => moment({ at: time, process, metrics: [
+      { name: 'sent', series: [{ labels: { op: 'a' }, value: sent }, { labels: { op: 'b' }, value: 1 }] },
+      { name: 'took', series: [{ count: all, buckets: [[0.1, low], [0.2, high]] }] },
+    ] })
+    const [from, to] = [at(1000, 10, [5, 5, 5]), at(3000, 30, [55, 105, 105])]
+    const took = (q, a = from, b = to) => percentile(a, b, 'took', q)
+    return {
+      values: [value(to, 'sent'), value(to, 'sent', 'b'), value(to, 'unknown')],
+      rates: [rate(from, to, 'sent'), rate(from, to, 'sent', 'b'), rate(from, to, 'unknown'), rate(from, from, 'sent')],
+      restarted: [rate(to, at(4000, 2, [0, 0, 0]), 'sent'), rate(from, at(3000, 30, [9, 9, 9], 'two'), 'sent'), took(0.5, from, at(3000, 0, [9, 9, 9], 'two'))],
+      percentiles: [took(0.25), took(0.5), took(0.75), took(1)].map((n) => Math.round(n * 1000)),
+      above: took(0.99, from, at(3000, 0, [5, 6, 105])), none: took(0.5, from, from),
+    }
+  })
+  assert.deepEqual(got, {
+    values: [31, 1, undefined], rates: [10, 0, undefined, undefined], restarted: [undefined, undefined, undefined],
+    percentiles: [50, 100, 150, 200], above: 0.2, none: undefined,
+  })
   await done()
 })
 

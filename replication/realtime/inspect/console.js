@@ -146,7 +146,7 @@ function hear({ ref, event, payload }) {
   }
   switch (event) {
     case 'phx_reply':
-      if (payload.status === 'ok') return note('system', 'taken')
+      if (payload.status === 'ok') return note('system', 'acknowledged')
       refused(payload.response.reason)
       return note('system', 'refused', payload.response.reason)
     case 'phx_close':

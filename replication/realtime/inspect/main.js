@@ -19,7 +19,6 @@ const ch = 'fluxbase_changes_'
 const rateOf = (name, label) => (now, before) => rate(before, now, name, label)
 const quantile = (name, q) => (now, _, earlier) => percentile(earlier, now, name, q)
 const gauge = (name) => (now) => value(now, name)
-const both = (name) => [{ name: 'p50', of: quantile(name, 0.5) }, { name: 'p99', of: quantile(name, 0.99) }]
 
 // A chart is left out where the server has no metric of its name.
 const charts = [
@@ -31,10 +30,13 @@ const charts = [
     lines: ['insert', 'update', 'delete'].map((name) => ({ name, of: rateOf(ch + 'decoded_total', name) })) },
   { of: ch + 'lag_seconds', title: 'Lag of the stream', show: duration, least: 0.5,
     lines: [{ name: 'at most', of: gauge(ch + 'lag_seconds') }] },
-  { of: rt + 'delivery_seconds', title: 'From commit to client', show: duration, least: 0.001, lines: both(rt + 'delivery_seconds') },
-  { of: rt + 'policy_decisions_total', title: 'Decisions who may see, per second', show: count, least: 5,
-    lines: [{ name: 'by this process', of: rateOf(rt + 'policy_decisions_total', '0') }, { name: 'by Postgres', of: rateOf(rt + 'policy_decisions_total', '2') }] },
-  { of: rt + 'see_seconds', title: 'Postgres asked who may see', show: duration, least: 0.001, lines: both(rt + 'see_seconds') },
+  { of: rt + 'delivery_seconds', title: 'From commit to client', show: duration, least: 0.001,
+    lines: [
+      { name: 'p50', of: quantile(rt + 'delivery_seconds', 0.5) }, { name: 'p99', of: quantile(rt + 'delivery_seconds', 0.99) },
+      { name: 'policies p99', of: quantile(rt + 'see_seconds', 0.99) },
+    ] },
+  { of: rt + 'policy_decisions_total', title: 'Policy decisions per second', show: count, least: 5,
+    lines: ['0', '1', '2'].map((tier) => ({ name: `tier ${tier}`, of: rateOf(rt + 'policy_decisions_total', tier) })) },
 ]
 
 const tiles = [

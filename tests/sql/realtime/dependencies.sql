@@ -1,3 +1,5 @@
+-- Files that replace the publications or event triggers wait for each other.
+select pg_advisory_xact_lock(4);
 select plan(22);
 
 create table public.notes (
@@ -23,7 +25,8 @@ begin
   drop policy p on public.notes;
   return (
     select coalesce(string_agg(
-      format('%s %s %s', (d ->> 'oid')::oid::regclass, d ->> 'key', d ->> 'of'), ',' order by d
+      concat_ws(' ', (d ->> 'oid')::oid::regclass, d ->> 'key', d ->> 'of', 'of ' || (d ->> 'who')),
+      ',' order by d
     ), '')
     from jsonb_array_elements(v_all) as d
     where v_all is not null
@@ -38,20 +41,20 @@ from (
     ('owner_id = auth.uid() or current_user = ''a'' or (auth.jwt() ->> ''a'')::integer > id', ''),
     ('exists (select from public.members as m
       where m.room = notes.room and m.user_id = auth.uid())',
-     'members room room'),
+     'members room room of user_id'),
     ('exists (select from public.members as m where notes.room = m.room)', 'members room room'),
     ('room in (select m.room from public.members as m where m.user_id = (select auth.uid()))',
-     'members room room'),
+     'members room room of user_id'),
     ('not exists (select from public.members as m where m.org = notes.org)', 'members org org'),
     ('exists (select from public.members as m where m.room = notes.kind)', 'members room kind'),
     ('exists (select from public.members as m where m.room = notes.room or m.user_id = auth.uid())',
-     'members  '),
-    ('exists (select from public.members as m where lower(m.room) = notes.room)', 'members  '),
+     'members'),
+    ('exists (select from public.members as m where lower(m.room) = notes.room)', 'members'),
     ('exists (select from public.members as m join public.members as n on n.org = m.org
-      where m.room = notes.room)', 'members  '),
-    ('exists (select from public.members as m where m.user_id = auth.uid())', 'members  '),
+      where m.room = notes.room)', 'members'),
+    ('exists (select from public.members as m where m.user_id = auth.uid())', 'members of user_id'),
     ('exists (select from public.members as m where m.room = notes.room)
-      and exists (select from public.members as m where m.org = notes.org)', 'members  '),
+      and exists (select from public.members as m where m.org = notes.org)', 'members'),
     ('(select count(*) from public.members as m where m.room = notes.room) > 1', 'none'),
     ('exists (select from public.unheard as u where u.id = notes.id)', 'none'),
     ('exists (select from public.guarded as g where g.id = notes.id)', 'none'),
