@@ -54,18 +54,16 @@ func (c *resumer) open(s *server, config string) error {
 	if err := conn.WriteMessage(websocket.TextMessage, []byte(`["1","1","realtime:tail","phx_join",{"config":`+config+`}]`)); err != nil {
 		return err
 	}
-	for {
-		m, err := c.next()
-		switch {
-		case err != nil:
-			return err
-		case m.Event != "phx_reply":
-			return fmt.Errorf("%+v comes before the answer", m)
-		case m.Payload.Status != "ok":
-			return fmt.Errorf("the join was answered with %s", m.Payload.Response)
-		}
-		return nil
+	m, err := c.next()
+	switch {
+	case err != nil:
+		return err
+	case m.Event != "phx_reply":
+		return fmt.Errorf("%+v comes before the answer", m)
+	case m.Payload.Status != "ok":
+		return fmt.Errorf("the join was answered with %s", m.Payload.Response)
 	}
+	return nil
 }
 
 // next reads a message and keeps its position.

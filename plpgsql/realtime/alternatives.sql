@@ -9,7 +9,7 @@ declare
   v_token text;
   v_depth integer := 0;
   v_part text := '';
-  v_parts text[] := '{}';
+  v_parts text[] := array[]::text[];
 begin
   for v_token in
     select t.token[1]

@@ -26,7 +26,7 @@ begin
     or not realtime.is_enabled(v_table.oid)
     or not has_schema_privilege(v_role.oid, v_table.relnamespace, 'usage')
   then
-    return '{"columns": [], "reads": [], "condition": {"text": "f"}}';
+    return '{"columns": [], "reads": [], "condition": {"text": "f"}}'::jsonb;
   end if;
 
   select jsonb_agg(

@@ -5,7 +5,7 @@ create or replace function realtime.const_text(node jsonb)
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_type constant oid := const_text.node #>> '{consttype,0}';
+  v_type constant oid := (const_text.node #>> '{consttype,0}')::oid;
   v_bytes bytea;
 begin
   select string_agg(set_byte('\x00', 0, (b.value::integer + 256) % 256), '' order by b.n)
