@@ -61,6 +61,7 @@ $$;
 {{ template "realtime/disable.sql" . }}
 {{ template "realtime/slot_health.sql" . }}
 {{ template "realtime/heartbeat.sql" . }}
+{{ template "realtime/flush.sql" . }}
 {{ template "realtime/create_publications.sql" . }}
 {{ template "realtime/tg_ddl_command_end__announce.sql" . }}
 {{ template "realtime/tg_sql_drop__announce.sql" . }}

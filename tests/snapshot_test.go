@@ -158,6 +158,36 @@ func finishPrepared(t *testing.T, db *dbtest.DB) {
 	}
 }
 
+// What a snapshot has told is not undone by a crash, also where commits do not wait for
+// the disk.
+func TestSnapshotsShowWhatIsOnDisk(t *testing.T) {
+	t.Parallel()
+	c := dbtest.Private(t, dbtest.Options{Durable: true})
+	db := historyDB(t, c)
+	s := startRealtime(t, db, "one", "FLUXBASE_SERVER_LOG_LEVEL=warn")
+	for _, setting := range []string{"synchronous_commit = off", "wal_writer_delay = '10s'", "wal_writer_flush_after = '1GB'"} {
+		exec(t, db, `alter system set `+setting)
+	}
+	exec(t, db, `select pg_reload_conf()`)
+	exec(t, db, `set synchronous_commit = off; insert into acc values (1, 'soon lost')`)
+	k := newResumer(t, s, `{"postgres_changes":[{"event":"*","schema":"public","table":"acc","snapshot":true}]}`)
+	for {
+		m, err := k.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Event == "postgres_snapshot" && len(m.Payload.Rows) == 1 {
+			break
+		}
+	}
+	c.Kill()
+	c.Restart(t)
+	var rows int
+	if err := db.Conn(t).QueryRow(t.Context(), `select count(*) from acc`).Scan(&rows); err != nil || rows != 1 {
+		t.Errorf("after the crash %d rows, %v; want that of the snapshot", rows, err)
+	}
+}
+
 // A copy that begins with a snapshot is the table, whatever was being committed when it
 // was taken; make soak makes 20,000 of them.
 func TestSnapshotsThenChangesAreTheTables(t *testing.T) {

@@ -320,7 +320,7 @@ func (h *Hub) Broadcasts(tx *changes.Transaction, data []byte) {
 	at := next(h.sent.read(), tx)
 	for i := range list {
 		h.sent.reach(at)
-		h.deliver(&list[i], at)
+		h.deliver(&list[i], at, tx.Time)
 		at.n++
 	}
 }
@@ -354,7 +354,7 @@ func (h *Hub) Missed(gap *changes.Gap) {
 	}
 }
 
-func (h *Hub) deliver(b *broadcast, at place) {
+func (h *Hub) deliver(b *broadcast, at place, committed time.Time) {
 	r := room{b.Topic, b.Private}
 	s := h.shard(r)
 	s.mu.RLock()
@@ -376,7 +376,7 @@ func (h *Hub) deliver(b *broadcast, at place) {
 		if frames[v] == nil {
 			frames[v] = b.frame(v, at, false)
 		}
-		ch.putBroadcast(frame{data: frames[v]}, at)
+		ch.putBroadcast(frame{frames[v], committed}, at)
 	}
 }
 

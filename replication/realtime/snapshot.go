@@ -61,7 +61,7 @@ func (h *Hub) takeSnapshots(ctx context.Context, ch *channel) error {
 		from, ok := h.reachesBack(ctx, ch, at)
 		if ok {
 			ch.since = from
-			return nil
+			return h.flush(ctx, ch.quiet)
 		}
 		t := time.NewTimer(retakeAfter)
 		select {
@@ -71,6 +71,18 @@ func (h *Hub) takeSnapshots(ctx context.Context, ch *channel) error {
 		case <-t.C:
 		}
 	}
+}
+
+// flush waits until all that was committed before a place is on disk. What commits with
+// synchronous_commit = off is seen before that, and a client must not keep what a crash
+// may undo.
+func (h *Hub) flush(ctx context.Context, until changes.LSN) error {
+	res, err := h.Emit.Do(ctx, &pg.Tx{Main: pg.Statement{SQL: `select realtime.flush($1)`, Args: [][]byte{[]byte(until.String())}}})
+	if err != nil {
+		return errDatabase
+	}
+	res.Free()
+	return nil
 }
 
 // reachesBack tells whether the ring has, from the place that it returns on, all that the
