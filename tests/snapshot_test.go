@@ -193,7 +193,7 @@ func TestSnapshotsShowWhatIsOnDisk(t *testing.T) {
 func TestSnapshotsThenChangesAreTheTables(t *testing.T) {
 	t.Parallel()
 	const perRound = 30
-	rounds := 5
+	rounds := 3
 	if *soak > 0 {
 		rounds = 20_000 / perRound
 	}
