@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"slices"
+
 	"github.com/fluxbase/fluxbase/proxy/catalog"
 	"github.com/fluxbase/fluxbase/proxy/query"
 )
@@ -45,4 +47,21 @@ type source struct {
 
 func relationSource(rel *catalog.Relation) source {
 	return source{relation: rel, schema: rel.Schema, name: rel.Name}
+}
+
+// one tells a node of at most one row, found by its primary key.
+func (n *node) one() bool {
+	rel := n.source.relation
+	if rel == nil || len(rel.PrimaryKey) == 0 {
+		return false
+	}
+	for _, name := range rel.PrimaryKey {
+		if !slices.ContainsFunc(n.where, func(w query.Node) bool {
+			return w.Leaf() && !w.Not && w.Embed == "" && w.Field.Name == name && len(w.Field.Path) == 0 &&
+				w.Expr.Op == query.Eq && !w.Expr.Not && w.Expr.Quant == query.One
+		}) {
+			return false
+		}
+	}
+	return true
 }

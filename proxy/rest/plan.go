@@ -401,23 +401,6 @@ func (p *planner) finish(n *node, byName bool) error {
 	return nil
 }
 
-// one tells a node of at most one row, found by its primary key.
-func (n *node) one() bool {
-	rel := n.source.relation
-	if rel == nil || len(rel.PrimaryKey) == 0 {
-		return false
-	}
-	for _, name := range rel.PrimaryKey {
-		if !slices.ContainsFunc(n.where, func(w query.Node) bool {
-			return w.Leaf() && !w.Not && w.Embed == "" && w.Field.Name == name && len(w.Field.Path) == 0 &&
-				w.Expr.Op == query.Eq && !w.Expr.Not && w.Expr.Quant == query.One
-		}) {
-			return false
-		}
-	}
-	return true
-}
-
 func (n *node) kid(label string) *node {
 	for _, k := range n.kids {
 		if k.label == label {

@@ -196,7 +196,7 @@ func descriptors(t *testing.T) int {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skip("there is no /proc here")
+		t.Fatal(err)
 	}
 	return len(list)
 }
