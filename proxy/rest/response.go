@@ -120,7 +120,14 @@ func (h *Handler) readAnswer(head http.Header, hr *http.Request, r *request, pl 
 			a.status = http.StatusPartialContent
 		}
 	}
-	setRange(head, first, first+res.page-1, res.total)
+	if pl.paged {
+		setRange(head, 1, 0, res.total)
+	} else {
+		setRange(head, first, first+res.page-1, res.total)
+	}
+	if res.next != nil {
+		h.setNext(head, hr, r, pl, string(res.next))
+	}
 	if pl.void {
 		return answer{status: http.StatusNoContent}, nil
 	}

@@ -17,9 +17,13 @@ type Code struct {
 var Codes = []Code{
 	{"body_too_large", http.StatusRequestEntityTooLarge, "the request body is over the limit of its route class"},
 	{"client_gone", 499, "the client closed the connection before the answer (seen in logs only)"},
+	{"cursor_not_possible", http.StatusBadRequest, "the rows asked for can't be read on from a cursor; message and hint say why"},
+	{"cursors_not_installed", http.StatusNotImplemented, "a cursor is asked for on a database that fluxbase migrate up was not run on"},
+	{"expired_cursor", http.StatusBadRequest, "the cursor is older than the setting pagination.cursor_lifetime allows"},
 	{"forbidden", http.StatusForbidden, "the caller has no right to this"},
 	{"forbidden_origin", http.StatusForbidden, "a browser's preflight came from an origin that CORS does not allow"},
 	{"internal_error", http.StatusInternalServerError, "something failed inside; the log has more under the request id"},
+	{"invalid_cursor", http.StatusBadRequest, "the cursor is not one for this table, order, filter and role, or was changed"},
 	{"invalid_request", http.StatusBadRequest, "the request is not well formed HTTP for this route"},
 	{"method_not_allowed", http.StatusMethodNotAllowed, "the route exists, but not for this method; see the Allow header"},
 	{"not_found", http.StatusNotFound, "no route has this path"},
