@@ -38,6 +38,9 @@ type plan struct {
 	// total and inserted are the columns of the answer with the count of all
 	// rows and with the number of rows that are new; 0 is none.
 	total, inserted int
+	// affected is the column with the number of written rows, where that of the
+	// answer may be another; 0 is none.
+	affected int
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool
