@@ -42,6 +42,9 @@ type plan struct {
 	// page of a cursor, of which nobody knows how many rows are before it.
 	next  int
 	paged bool
+	// affected is the column with the number of written rows, where that of the
+	// answer may be another; 0 is none.
+	affected int
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool

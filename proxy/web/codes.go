@@ -32,6 +32,7 @@ var Codes = []Code{
 	{"stream_away", http.StatusServiceUnavailable, "changes of the database are not streamed now, so realtime stands still; /readyz names the reason"},
 	{"too_many_requests", http.StatusTooManyRequests, "a limit on how much is asked for is reached; try again later, or ask for less at once"},
 	{"unauthorized", http.StatusUnauthorized, "the route needs an API key or a token, and none came"},
+	{"unfiltered_write", http.StatusBadRequest, "an update or delete has no filter, and Prefer: handling=all-rows does not say that all rows are meant"},
 	{"unprocessable", http.StatusUnprocessableEntity, "the body is well formed, but not what the route takes"},
 	{"unsupported_media_type", http.StatusUnsupportedMediaType, "the body is of a type that the route doesn't take"},
 	{"json_too_deep", http.StatusBadRequest, "the body nests deeper than 64 levels"},
