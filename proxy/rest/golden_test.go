@@ -28,6 +28,9 @@ func TestGolden(t *testing.T) {
 			}
 			cfg := testConfig(t, func(c *Config) {
 				c.AggregatesEnabled = true
+				if strings.Contains(file, "conditional") {
+					c.Extensions, c.ETags = true, true
+				}
 				if strings.Contains(file, "max_rows") {
 					c.MaxRows = new(int64(1000))
 				}

@@ -215,6 +215,10 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 		return nil, h.databaseError(err, caller)
 	}
 	res := readResult(raw, pl)
+	if pl.guarded && res.affected == 0 {
+		raw.Free()
+		return nil, errPrecondition
+	}
 	if check := checkOf(r, pl); check != nil && pl.mode == readOnly {
 		if err := check(raw); err != nil {
 			raw.Free()

@@ -46,6 +46,11 @@ func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *pla
 			return err
 		}
 	}
+	if r.reads() && h.cfg.Extensions {
+		if err := h.validate(head, hr, pl, res, &a); err != nil {
+			return err
+		}
+	}
 	switch {
 	case r.method == http.MethodHead || a.status == http.StatusNoContent || a.status == http.StatusNotModified:
 		w.WriteHeader(a.status)
