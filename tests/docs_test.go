@@ -162,6 +162,11 @@ func TestRealtimePage(t *testing.T) {
 		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
 }
 
+func TestWriteTogetherPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/write-together.md", nil)
+}
+
 // sources are the files that a page may name: those that git would keep.
 func sources(t *testing.T) map[string]bool {
 	t.Helper()

@@ -27,6 +27,7 @@ type result struct {
 	// version and modified are those of a row read alone.
 	version  string
 	modified time.Time
+	next     []byte // cursor of the next page; nil: none
 }
 
 // checkOf gives the test that an answer must pass, else the transaction is
@@ -41,7 +42,7 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 	return func(raw *pg.Result) error {
 		rows := pl.rows(raw)
 		switch {
-		case pl.guarded && rows == 0:
+		case pl.unmatched(raw):
 			return errPrecondition
 		case put && rows != 1:
 			return errPutKey
@@ -76,9 +77,9 @@ func readResult(raw *pg.Result, pl *plan) *result {
 		version, epoch, _ := strings.Cut(string(v[pl.version]), " ")
 		res.version, res.modified = version, modifiedAt(epoch)
 	}
-	res.affected = res.page
-	if pl.affected > 0 {
-		res.affected = number(v[pl.affected])
+	res.affected = pl.written(raw)
+	if pl.next > 0 {
+		res.next = v[pl.next]
 	}
 	return res
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/query"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
@@ -100,13 +101,16 @@ func (p *planner) guardPut(q *query.SQL, rel *catalog.Relation, pl *plan) {
 	q.Add(" for update)")
 }
 
+// unmatched tells that a write found no row as its precondition wants it.
+func (pl *plan) unmatched(raw *pg.Result) bool { return pl.guarded && pl.written(raw) == 0 }
+
 // version adds what a row read alone has beyond its columns: its version, and when
 // it was changed. All columns of the answer are the version by themselves.
 func (p *planner) version(q *query.SQL, pl *plan) {
 	n, rel := p.root, p.root.source.relation
 	pl.hashed = p.r.method == http.MethodGet || p.headBody()
 	pl.cacheControl = rel.CacheControl
-	if !p.tagged() || !n.one() && !p.media.single() {
+	if !p.tagged() || p.page != nil || !n.one() && !p.media.single() {
 		return
 	}
 	modified := lastModified(rel)
