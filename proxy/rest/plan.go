@@ -110,7 +110,7 @@ func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
 		return nil, noRelation(c, r.schema, r.name)
 	}
 	if r.method == http.MethodOptions {
-		return &plan{allow: allowed(rel)}, nil
+		return &plan{allow: allowed(rel, cfg)}, nil
 	}
 	if err := p.tree(relationSource(rel)); err != nil {
 		return nil, err
@@ -121,8 +121,11 @@ func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
 	return p.write(rel)
 }
 
-func allowed(rel *catalog.Relation) string {
+func allowed(rel *catalog.Relation, cfg *Config) string {
 	s := "OPTIONS,GET,HEAD"
+	if cfg.Extensions {
+		s += "," + methodQuery
+	}
 	if rel.Insertable {
 		s += ",POST"
 	}
