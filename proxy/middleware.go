@@ -16,7 +16,7 @@ import (
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	live := s.live.Load()
-	w := &web.Response{ResponseWriter: rw, ID: requestID(r.Header), Dialect: live.Errors, LogSQL: live.LogSQL}
+	w := &web.Response{ResponseWriter: rw, ID: requestID(r.Header), Dialect: live.Errors, LogSQL: live.LogSQL, Client: r.Context()}
 	s.metrics.inFlight.Inc()
 	defer s.finish(w, r, start)
 
@@ -64,6 +64,9 @@ func (s *Server) finish(w *web.Response, r *http.Request, start time.Time) {
 	s.metrics.observe(w, r.Method, took)
 	if !w.Unlogged {
 		s.logRequest(w, r, took)
+	}
+	if w.Broken {
+		panic(http.ErrAbortHandler)
 	}
 }
 

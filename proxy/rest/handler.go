@@ -45,6 +45,7 @@ type Handler struct {
 	server  location
 	before  []pg.Statement
 	pending sync.Pool // of *request
+	streams streams
 }
 
 const serviceRole = "service_role"
@@ -55,7 +56,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 		cfg: cfg, deps: deps,
 		plans: newPlanCache(cfg.PlanCacheEntries, maxPlanBytes, deps.Registerer),
 		base:  strings.TrimSuffix(cfg.Prefix, "/") + "/",
-		paths: make(map[string]string, len(cfg.Schemas)),
+		paths: make(map[string]string, len(cfg.Schemas)), streams: make(streams, cfg.Streams),
 	}
 	for _, s := range cfg.Schemas {
 		h.paths[s] = searchPath(s, cfg.ExtraSearchPath)
@@ -139,6 +140,9 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		laps.end(lapTransaction)
 		answerOptions(w, pl.allow)
 		return nil
+	}
+	if pl.export != nil {
+		return h.export(w, hr, r, pl, cat, caller)
 	}
 	res, err := h.run(w, hr, r, pl, cat, caller)
 	laps.end(lapTransaction)

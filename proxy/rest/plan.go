@@ -47,6 +47,8 @@ type plan struct {
 	allow string
 	// warnings tell the client what will stop working.
 	warnings []string
+	// export is there for rows that are sent as they come.
+	export *export
 }
 
 type explain struct {
@@ -73,6 +75,7 @@ type planner struct {
 	// media is what rows become; handler makes it, if the database has its own.
 	media   media
 	handler *catalog.Handler
+	export  exportKind
 	// format is there where the plan of the statement is asked for.
 	format *planFormat
 	// legacy are the embeds that a parameter names by their relation although

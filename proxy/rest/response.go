@@ -19,10 +19,28 @@ type answer struct {
 
 // respond sends the answer of Postgres.
 func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *plan, res *result) error {
+	a, err := h.head(w, hr, r, pl, res)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.method == http.MethodHead || a.status == http.StatusNoContent || a.status == http.StatusNotModified:
+		w.WriteHeader(a.status)
+		return nil
+	default:
+		w.Header()["Content-Length"] = []string{strconv.Itoa(len(a.body))}
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // a client that is gone needs no answer
+	return nil
+}
+
+// head sets the headers of an answer, and gives what it will be.
+func (h *Handler) head(w *web.Response, hr *http.Request, r *request, pl *plan, res *result) (answer, error) {
 	head := w.Header()
 	a, err := h.answerOf(head, hr, r, pl, res)
 	if err != nil {
-		return err
+		return a, err
 	}
 	if s := r.prefs.applied(pl.applied); s != "" && pl.media != mediaPlan {
 		head["Preference-Applied"] = []string{s}
@@ -38,24 +56,13 @@ func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *pla
 	}
 	if len(res.headers) > 0 {
 		if err := setHeaders(head, res.headers); err != nil {
-			return err
+			return a, err
 		}
 	}
 	if res.status != nil {
-		if a.status, err = statusFrom(res.status); err != nil {
-			return err
-		}
+		a.status, err = statusFrom(res.status)
 	}
-	switch {
-	case r.method == http.MethodHead || a.status == http.StatusNoContent || a.status == http.StatusNotModified:
-		w.WriteHeader(a.status)
-		return nil
-	default:
-		head["Content-Length"] = []string{strconv.Itoa(len(a.body))}
-	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a client that is gone needs no answer
-	return nil
+	return a, err
 }
 
 func (h *Handler) answerOf(head http.Header, hr *http.Request, r *request, pl *plan, res *result) (answer, error) {
