@@ -31,7 +31,13 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if origin := r.Header.Get("Origin"); origin != "" && live.cors(w, r, origin) {
 		return
 	}
-	if r.ContentLength > s.cfg.BodyLimit {
+	over := r.ContentLength > s.cfg.BodyLimit
+	if s.streams != nil && s.streams(r, over) {
+		w.Streamed = true
+		s.dispatch(w, r)
+		return
+	}
+	if over {
 		web.WriteError(w, r, web.BodyTooLarge(s.cfg.BodyLimit))
 		return
 	}

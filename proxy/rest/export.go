@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
@@ -70,7 +69,7 @@ func (p *planner) exported(m mediaType) (mediaType, bool) {
 		return m, false
 	}
 	switch {
-	case m.kind == mediaOther && slices.Contains(lineTypes, m.name()):
+	case m.lines():
 		m = mediaType{other: m.name()}
 		p.media, p.export = mediaJSON, exportLines
 	case m.kind == mediaJSON && m.stream:

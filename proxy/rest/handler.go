@@ -120,7 +120,16 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		r.reset(&h.cfg) // the body must not outlive the request
 		h.pending.Put(r)
 	}()
+	r.streamed = w.Streamed
 	err = r.parse(hr)
+	if err == nil && r.streamed {
+		var leave func()
+		if leave, err = h.streams.enter(); err != nil {
+			return err
+		}
+		defer leave()
+		err = r.open(w, hr)
+	}
 	laps.end(lapParse)
 	if err != nil {
 		return err
@@ -140,6 +149,9 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		laps.end(lapTransaction)
 		answerOptions(w, pl.allow)
 		return nil
+	}
+	if pl.load != nil {
+		return h.runImport(w, hr, r, pl, cat, caller)
 	}
 	if pl.export != nil {
 		return h.export(w, hr, r, pl, cat, caller)

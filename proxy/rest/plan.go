@@ -49,6 +49,8 @@ type plan struct {
 	warnings []string
 	// export is there for rows that are sent as they come.
 	export *export
+	// load is there for rows that are inserted as they come.
+	load *load
 }
 
 type explain struct {
@@ -101,6 +103,9 @@ func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
 	}
 	if r.reads() {
 		return p.read(rel)
+	}
+	if p.r.streamed {
+		return p.importRows(rel)
 	}
 	return p.write(rel)
 }
