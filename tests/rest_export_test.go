@@ -93,6 +93,8 @@ func TestExportsSayWhatReadsSay(t *testing.T) {
 		{name: "a head", method: "HEAD", path: "/items", header: []string{asLines}, status: 200, wantHeader: []string{"Content-Type: application/x-ndjson", "Content-Range: 0-3/*"}},
 		{name: "an error before the first row", path: "/early_failure", header: []string{asLines}, status: 400, want: `{"code":"22012"}`, wantHeader: []string{"Content-Type: application/json; charset=utf-8", "Content-Range:", "Content-Location:"}},
 		{name: "no right", path: "/secret", header: []string{asLines}, status: 401, want: `{"code":"42501"}`},
+		{name: "filters in a body", method: "POST", path: "/items/query", body: "select=id&id=eq.3", header: []string{asLines, "Content-Type: application/x-www-form-urlencoded"}, status: 200, wantText: "{\"id\":3}\n"},
+		{name: "pages are no exports", path: "/items?cursor=&limit=1", header: []string{asLines}, status: 406, want: `{"code":"PGRST107"}`},
 		{name: "of functions there are none", path: "/rpc/all_items", header: []string{asLines}, status: 406, want: `{"code":"PGRST107"}`},
 		{name: "CSV as COPY writes it", path: "/odd?select=id,t,c,aa&order=id", header: []string{asCSVStream}, status: 200,
 			wantText:   "id,t,c,aa\n1,\"tab\t\"\"quote\"\" \\ line\nbreak \x01 \u2028 ü\",ab  ,\"{{a,\"\"b c\"\"},{NULL,\"\"\"\"}}\"\n2,\"\",,\n3,\\.,    ,\n",

@@ -44,7 +44,7 @@ func TestImportsMeanWhatInsertsMean(t *testing.T) {
 	}
 	rows[2] = strings.Replace(rows[2], `"now"`, `"2024-01-01"`, 1)
 	s.check(t, restCase{method: "POST", path: "/target", body: "[" + strings.Join(rows, ",") + "]", status: 201})
-	s.check(t, restCase{method: "POST", path: "/target2", body: strings.Join(rows, "\n"), header: []string{sendsLines}, status: 201, wantHeader: []string{"Content-Range: */*"}})
+	s.check(t, restCase{method: "POST", path: "/target2", body: strings.Join(rows, "\n"), header: []string{sendsLines}, status: 201, wantHeader: []string{"Content-Range: */3", "X-Affected-Count: 3"}})
 	if got, want := rowsOf(t, s.db, "public.target2"), rowsOf(t, s.db, "public.target"); !slices.Equal(got, want) || len(got) != 3 {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
@@ -59,6 +59,7 @@ func TestImportsMeanWhatInsertsMean(t *testing.T) {
 		{name: "merged", method: "POST", path: "/plain", body: `{"id":1,"n":11}` + "\n" + `{"id":2,"n":12}`, header: []string{sendsLines, "Prefer: resolution=merge-duplicates"}, status: 200, wantHeader: []string{"Preference-Applied: resolution=merge-duplicates"}},
 		{name: "ignored", method: "POST", path: "/plain?on_conflict=id", body: `{"id":1,"n":21}` + "\n" + `{"id":7,"n":17}`, header: []string{sendsLines, "Prefer: resolution=ignore-duplicates, count=exact"}, status: 201, wantHeader: []string{"Content-Range: */1"}},
 		{name: "both as they should", path: "/plain?select=id,n&n=gt.10&order=id", status: 200, want: `[{"id":1,"n":11},{"id":2,"n":12},{"id":7,"n":17}]`},
+		{name: "told in the body", method: "POST", path: "/plain?columns=id,n", body: `{"id":8,"n":1}`, header: []string{sendsLines, "Prefer: return=headers-only"}, status: 201, want: `{"affected":1}`},
 		{name: "nothing", method: "POST", path: "/plain", body: "\n", header: []string{sendsLines}, status: 201},
 		{name: "rows of nothing", method: "POST", path: "/defaults", body: "{}\n{}\n", header: []string{sendsLines, "Prefer: count=exact"}, status: 201, wantHeader: []string{"Content-Range: */2"}},
 		{name: "generated", method: "POST", path: "/generated", body: `{"a":2}`, header: []string{sendsLines}, status: 201},

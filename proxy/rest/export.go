@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"strings"
 
@@ -65,7 +64,7 @@ var lineTypes = []string{"application/x-ndjson", "application/ndjson", "applicat
 
 // exported tells whether m asks for an export, and of what type that is then.
 func (p *planner) exported(m mediaType) (mediaType, bool) {
-	if !p.cfg.Extensions || !p.r.reads() || p.r.rpc {
+	if !p.cfg.Extensions || !p.r.reads() || p.r.rpc || p.page != nil {
 		return m, false
 	}
 	switch {
@@ -212,10 +211,10 @@ func (h *Handler) export(w *web.Response, hr *http.Request, r *request, pl *plan
 	if pl.export.total && tx.Isolation == "" {
 		tx.Isolation = "repeatable read" // the number is that of the rows
 	}
-	before := w.Header().Clone()
 	out := exporter{w: w, plan: pl.export, buf: make([]byte, 0, 2*exportPart)}
 	tx.Work = func(ctx context.Context, c pg.Conn, head *pg.Result) error {
-		a, err := h.head(w, hr, r, pl, r.exportResult(head, pl))
+		out.head = w.Header().Clone()
+		a, err := h.compose(out.head, hr, r, pl, r.exportResult(head, pl))
 		if err != nil {
 			return err
 		}
@@ -234,10 +233,7 @@ func (h *Handler) export(w *web.Response, hr *http.Request, r *request, pl *plan
 	if err == nil {
 		return nil
 	}
-	if w.Broken = w.Status() != 0; !w.Broken {
-		clear(w.Header())
-		maps.Copy(w.Header(), before)
-	}
+	w.Broken = w.Status() != 0 // half an answer must not look like a whole one
 	return h.databaseError(err, caller)
 }
 

@@ -2,6 +2,8 @@ package rest
 
 import (
 	"bytes"
+	"maps"
+	"net/http"
 	"strings"
 
 	"github.com/fluxbase/fluxbase/proxy/web"
@@ -14,6 +16,7 @@ const exportPart = 32 << 10
 type exporter struct {
 	w      *web.Response
 	plan   *export
+	head   http.Header
 	status int
 	buf    []byte
 	rows   int64
@@ -76,6 +79,7 @@ func (e *exporter) end() error {
 
 func (e *exporter) flush() error {
 	if e.w.Status() == 0 {
+		maps.Copy(e.w.Header(), e.head)
 		e.w.WriteHeader(e.status)
 	}
 	_, err := e.w.Write(e.buf)

@@ -115,6 +115,9 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		return err
 	}
 	w.Role = caller.Role
+	if h.isBatch(hr) {
+		return h.batch(w, hr, caller)
+	}
 	r := h.pending.Get().(*request)
 	defer func() {
 		r.reset(&h.cfg) // the body must not outlive the request
@@ -275,6 +278,9 @@ func (h *Handler) databaseError(err error, caller pg.Caller) error {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return web.FromPostgres(err, false)
+	}
+	if e := cursorError(pgErr); e != nil {
+		return e
 	}
 	return web.FromPostgres(err, caller.Role == h.anon)
 }

@@ -25,8 +25,8 @@ import (
 // Streams tells requests whose bodies are read as they come, under limits of their
 // own; over tells that the body is larger than those of others may be.
 func (h *Handler) Streams(hr *http.Request, over bool) bool {
-	if !h.cfg.Extensions || hr.Method != http.MethodPost ||
-		strings.HasPrefix(hr.URL.Path, strings.TrimSuffix(h.cfg.Prefix, "/")+"/rpc/") {
+	table, ok := strings.CutPrefix(hr.URL.Path, h.base)
+	if !h.cfg.Extensions || hr.Method != http.MethodPost || !ok || strings.Contains(table, "/") {
 		return false
 	}
 	header := hr.Header.Get("Content-Type")
@@ -168,7 +168,7 @@ func (im *importer) run(ctx context.Context, c pg.Conn, ready func()) (*result, 
 		return nil, err
 	}
 	defer after.Free()
-	res := &result{page: inserted.RowsAffected, total: -1}
+	res := &result{page: inserted.RowsAffected, affected: inserted.RowsAffected, total: -1}
 	res.headers, res.status = slices.Clone(after.Values[headersColumn]), slices.Clone(after.Values[statusColumn])
 	res.inserted = number(after.Values[nextColumn])
 	return res, nil

@@ -81,17 +81,17 @@ func (c *csvRows) next() (int64, error) {
 func (c *csvRows) value(n int) ([]byte, valueKind) {
 	place := c.places[n]
 	if place < 0 {
-		return nil, valueMissing
+		return nil, rowMissing
 	}
 	f := c.fields[place]
 	v := c.text[f.start:f.end]
 	switch {
 	case c.asCopy && len(v) == 0 && !f.quoted, !c.asCopy && string(v) == "NULL":
-		return nil, valueNull
+		return nil, rowNull
 	case c.asCopy:
-		return v, valueInput
+		return v, rowInput
 	}
-	return v, valueText
+	return v, rowText
 }
 
 // read reads a record and tells the line on which it begins.

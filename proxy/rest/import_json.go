@@ -84,12 +84,12 @@ func (j *jsonRows) read() error {
 
 func (j *jsonRows) value(n int) ([]byte, valueKind) {
 	if !j.s.met[n] {
-		return nil, valueMissing
+		return nil, rowMissing
 	}
 	at := j.s.shape.values[n]
 	v := j.s.b[at.start:at.end]
 	if string(v) == "null" {
-		return nil, valueNull
+		return nil, rowNull
 	}
-	return v, valueJSON
+	return v, rowJSON
 }

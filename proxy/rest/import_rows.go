@@ -32,11 +32,11 @@ type importRows interface {
 type valueKind uint8
 
 const (
-	valueMissing valueKind = iota
-	valueNull
-	valueJSON  // a value of JSON as it stands
-	valueText  // text of which a JSON column makes a string
-	valueInput // text as any type reads it
+	rowMissing valueKind = iota
+	rowNull
+	rowJSON  // a value of JSON as it stands
+	rowText  // text of which a JSON column makes a string
+	rowInput // text as any type reads it
 )
 
 // importer writes rows as COPY reads them. It is the reader that CopyFrom takes.
@@ -136,13 +136,13 @@ func (im *importer) appendRow(b []byte) []byte {
 		b = append(b, '\t')
 		v, kind := im.rows.value(i)
 		switch {
-		case kind == valueMissing || kind == valueNull:
+		case kind == rowMissing || kind == rowNull:
 			b = append(b, `\N`...)
-		case kind == valueJSON && v[0] == '"' && how == stageText:
+		case kind == rowJSON && v[0] == '"' && how == stageText:
 			b = appendCopy(b, unquoted(v))
-		case kind == valueJSON && v[0] == '"' && bytes.IndexByte(v, '\\') >= 0: // Postgres writes escapes in its own way
+		case kind == rowJSON && v[0] == '"' && bytes.IndexByte(v, '\\') >= 0: // Postgres writes escapes in its own way
 			b = appendCopy(b, appendPostgresString(nil, unquoted(v)))
-		case kind == valueText && how == stageJSON:
+		case kind == rowText && how == stageJSON:
 			b = appendCopy(b, appendPostgresString(nil, v))
 		default:
 			b = appendCopy(b, v)
@@ -155,7 +155,7 @@ func (im *importer) appendRow(b []byte) []byte {
 func (im *importer) appendMissing(b []byte) []byte {
 	open := byte('{')
 	for i := range im.plan.hows {
-		if _, kind := im.rows.value(i); kind == valueMissing {
+		if _, kind := im.rows.value(i); kind == rowMissing {
 			b = strconv.AppendInt(append(b, open), int64(i), 10)
 			open = ','
 		}
@@ -178,9 +178,9 @@ func (im *importer) appendRest(b []byte) []byte {
 		}
 		object = append(strconv.AppendInt(append(object, `"c`...), int64(i), 10), `":`...)
 		switch v, kind := im.rows.value(i); kind {
-		case valueMissing, valueNull:
+		case rowMissing, rowNull:
 			object = append(object, "null"...)
-		case valueJSON:
+		case rowJSON:
 			object = append(object, v...)
 		default:
 			object = appendPostgresString(object, v)

@@ -190,9 +190,9 @@ func FuzzLinesOfJSON(f *testing.F) {
 				v, kind := free.value(i)
 				at := slices.Index(shape.keys, key)
 				switch {
-				case at < 0 != (kind == valueMissing):
+				case at < 0 != (kind == rowMissing):
 					t.Fatalf("%q: %s is %v", line, key, kind)
-				case at >= 0 && kind == valueJSON:
+				case at >= 0 && kind == rowJSON:
 					if raw := line[shape.values[at].start:shape.values[at].end]; raw != string(v) {
 						t.Fatalf("%q: %s is %s, want %s", line, key, v, raw)
 					}

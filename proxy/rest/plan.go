@@ -38,6 +38,13 @@ type plan struct {
 	// total and inserted are the columns of the answer with the count of all
 	// rows and with the number of rows that are new; 0 is none.
 	total, inserted int
+	// next is the column with the cursor of the next page; 0 is none. paged tells a
+	// page of a cursor, of which nobody knows how many rows are before it.
+	next  int
+	paged bool
+	// affected is the column with the number of written rows, where that of the
+	// answer may be another; 0 is none.
+	affected int
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool
@@ -64,6 +71,8 @@ const (
 	limitParam
 	offsetParam
 	maxRowsParam
+	pageParam    // the limit and one more
+	filtersParam // a digest of the filters
 )
 
 // planner makes the plan of a request. It does no I/O.
@@ -83,6 +92,8 @@ type planner struct {
 	// legacy are the embeds that a parameter names by their relation although
 	// they have an alias.
 	legacy []*node
+	// page is there where a cursor is.
+	page *page
 }
 
 // makePlan plans r; an error is the client's.
@@ -96,7 +107,7 @@ func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
 		return nil, noRelation(c, r.schema, r.name)
 	}
 	if r.method == http.MethodOptions {
-		return &plan{allow: allowed(rel)}, nil
+		return &plan{allow: allowed(rel, cfg)}, nil
 	}
 	if err := p.tree(relationSource(rel)); err != nil {
 		return nil, err
@@ -110,8 +121,11 @@ func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
 	return p.write(rel)
 }
 
-func allowed(rel *catalog.Relation) string {
+func allowed(rel *catalog.Relation, cfg *Config) string {
 	s := "OPTIONS,GET,HEAD"
+	if cfg.Extensions {
+		s += "," + methodQuery
+	}
 	if rel.Insertable {
 		s += ",POST"
 	}
@@ -145,6 +159,7 @@ func (p *planner) tree(src source) error {
 		p.addFilters,
 		p.addOrders,
 		p.addRanges,
+		p.addPage,
 		func() error { return p.finish(p.root, false) },
 	} {
 		if err := step(); err != nil {

@@ -17,27 +17,8 @@ type answer struct {
 	content bool
 }
 
-// respond sends the answer of Postgres.
-func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *plan, res *result) error {
-	a, err := h.head(w, hr, r, pl, res)
-	if err != nil {
-		return err
-	}
-	switch {
-	case r.method == http.MethodHead || a.status == http.StatusNoContent || a.status == http.StatusNotModified:
-		w.WriteHeader(a.status)
-		return nil
-	default:
-		w.Header()["Content-Length"] = []string{strconv.Itoa(len(a.body))}
-	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a client that is gone needs no answer
-	return nil
-}
-
-// head sets the headers of an answer, and gives what it will be.
-func (h *Handler) head(w *web.Response, hr *http.Request, r *request, pl *plan, res *result) (answer, error) {
-	head := w.Header()
+// compose makes the answer, and its headers in head, of what Postgres gave.
+func (h *Handler) compose(head http.Header, hr *http.Request, r *request, pl *plan, res *result) (answer, error) {
 	a, err := h.answerOf(head, hr, r, pl, res)
 	if err != nil {
 		return a, err
@@ -60,9 +41,30 @@ func (h *Handler) head(w *web.Response, hr *http.Request, r *request, pl *plan, 
 		}
 	}
 	if res.status != nil {
-		a.status, err = statusFrom(res.status)
+		if a.status, err = statusFrom(res.status); err != nil {
+			return a, err
+		}
 	}
-	return a, err
+	return a, nil
+}
+
+// respond sends the answer of Postgres.
+func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *plan, res *result) error {
+	head := w.Header()
+	a, err := h.compose(head, hr, r, pl, res)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.method == http.MethodHead || a.status == http.StatusNoContent || a.status == http.StatusNotModified:
+		w.WriteHeader(a.status)
+		return nil
+	default:
+		head["Content-Length"] = []string{strconv.Itoa(len(a.body))}
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // a client that is gone needs no answer
+	return nil
 }
 
 func (h *Handler) answerOf(head http.Header, hr *http.Request, r *request, pl *plan, res *result) (answer, error) {
@@ -72,12 +74,15 @@ func (h *Handler) answerOf(head http.Header, hr *http.Request, r *request, pl *p
 	case r.rpc || r.reads():
 		return h.readAnswer(head, hr, r, pl, res)
 	case r.method == http.MethodPut:
+		setAffected(head, r, res)
 		return putAnswer(r, res), nil
 	}
+	setAffected(head, r, res)
 	total := int64(-1)
 	if r.prefs.count == countExact || r.prefs.count == countEstimated {
 		total = res.page
 	}
+	total = r.openTotal(total, res)
 	full := r.prefs.returning == returnRepresentation
 	a := answer{status: http.StatusNoContent, body: res.body, content: full}
 	switch r.method {
@@ -101,6 +106,7 @@ func (h *Handler) answerOf(head http.Header, hr *http.Request, r *request, pl *p
 	if !full {
 		a.body = nil
 	}
+	a.tellAffected(r, pl, res)
 	return a, nil
 }
 
@@ -127,11 +133,18 @@ func (h *Handler) readAnswer(head http.Header, hr *http.Request, r *request, pl 
 			a.status = http.StatusPartialContent
 		}
 	}
-	setRange(head, first, first+res.page-1, res.total)
+	if pl.paged {
+		setRange(head, 1, 0, res.total)
+	} else {
+		setRange(head, first, first+res.page-1, res.total)
+	}
+	if res.next != nil {
+		h.setNext(head, hr, r, pl, string(res.next))
+	}
 	if pl.void {
 		return answer{status: http.StatusNoContent}, nil
 	}
-	if !r.rpc {
+	if !r.rpc && !r.asks { // no URL leads to what a body asked for
 		b := append(make([]byte, 0, 128), h.base...)
 		b = appendEscaped(b, pl.relation)
 		if hr.URL.RawQuery != "" {
