@@ -47,6 +47,9 @@ func (p *planner) produce(m mediaType, f *catalog.Function) (mediaType, bool) {
 	}
 	h := p.handlerOf(m.mime(), f)
 	if h == nil {
+		if answer, ok := p.exported(m); ok {
+			return answer, true
+		}
 		switch m.kind {
 		case mediaAny:
 			m.kind = mediaJSON
