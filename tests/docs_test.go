@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxbase/fluxbase/cmd/fluxbase/demo"
+	"github.com/fluxbase/fluxbase/sql"
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
 
@@ -160,6 +162,30 @@ func TestRealtimePage(t *testing.T) {
 			"npm_config_prefer_offline=true", "npm_config_update_notifier=false",
 		},
 		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
+}
+
+// runDemoPage runs a page whose reader has the demo schema in a database, and the
+// settings of a server for it in the environment.
+func runDemoPage(t *testing.T, path string, env ...string) {
+	t.Helper()
+	db := dbtest.New(t)
+	set, err := sql.Folder(demo.Migrations, demo.Table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Up(t.Context(), db.Conn(t), sql.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	runPage(t, path, append([]string{
+		"PATH=" + toolsFolder(t) + ":" + os.Getenv("PATH"), "FLUXBASE_SERVER_METRICS_ADDRESS=off", "DATABASE_URL=" + db.AdminURL(),
+		"FLUXBASE_DATABASE_URL=" + db.URL(sql.Authenticator), "FLUXBASE_SERVICE_DATABASE_URL=" + db.URL(sql.Service),
+		"FLUXBASE_JWT_SECRET=" + jwtSecret,
+	}, env...))
+}
+
+func TestGuardTheAPI(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/guard-the-api.md")
 }
 
 // sources are the files that a page may name: those that git would keep.

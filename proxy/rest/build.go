@@ -257,11 +257,7 @@ func (p *planner) node(q *query.SQL, n *node) {
 	q.Order(n.alias, n.order, func(outer string) string { return outer })
 	if n.limit != nil {
 		q.Add(" limit ")
-		if rows, ok := p.constLimit(*n.limit); ok {
-			q.Add(rows)
-		} else {
-			q.Param(*n.limit)
-		}
+		p.limit(q, n)
 	}
 	if n.offset != nil {
 		q.Add(" offset ").Param(*n.offset)
@@ -275,6 +271,8 @@ func (p *planner) constLimit(param int) (rows string, ok bool) {
 		return strconv.FormatInt(p.r.rows.limit, 10), p.r.rows.limit <= maxConstLimit
 	case maxRowsParam:
 		return strconv.FormatInt(*p.cfg.MaxRows, 10), true
+	case guardParam:
+		return "", false
 	}
 	rows = p.r.values[param]
 	return rows, isConstLimit(rows)

@@ -120,6 +120,9 @@ func (p *plan) size() int {
 	if p.explain != nil {
 		n += len(p.explain.sql) + 8*len(p.explain.params)
 	}
+	if p.guard != nil {
+		n += len(p.guard.cost)
+	}
 	for _, w := range p.warnings {
 		n += len(w)
 	}

@@ -47,6 +47,7 @@ type plan struct {
 	allow string
 	// warnings tell the client what will stop working.
 	warnings []string
+	guard    *guard
 }
 
 type explain struct {
@@ -60,6 +61,7 @@ const (
 	limitParam
 	offsetParam
 	maxRowsParam
+	guardParam
 )
 
 // planner makes the plan of a request. It does no I/O.
@@ -78,6 +80,7 @@ type planner struct {
 	// legacy are the embeds that a parameter names by their relation although
 	// they have an alias.
 	legacy []*node
+	guard  *guard
 }
 
 // makePlan plans r; an error is the client's.
@@ -94,6 +97,9 @@ func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
 		return &plan{allow: allowed(rel)}, nil
 	}
 	if err := p.tree(relationSource(rel)); err != nil {
+		return nil, err
+	}
+	if err := p.checkGuards(true); err != nil {
 		return nil, err
 	}
 	if r.reads() {

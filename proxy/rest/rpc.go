@@ -39,6 +39,9 @@ func (p *planner) call() (*plan, error) {
 	if err := p.tree(src); err != nil {
 		return nil, err
 	}
+	if err := p.checkGuards(f.Returns.Set); err != nil {
+		return nil, err
+	}
 	pl := &plan{
 		mode: readWrite, relation: f.Name, settings: p.cfg.hoist(f.Settings),
 		void: f.Returns.Void(), single: f.Returns.Scalar() || !f.Returns.Set,
