@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fluxbase/fluxbase/cmd/fluxbase/demo"
-	"github.com/fluxbase/fluxbase/sql"
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
 
@@ -168,19 +166,10 @@ func TestRealtimePage(t *testing.T) {
 // settings of a server for it in the environment.
 func runDemoPage(t *testing.T, path string, env ...string) {
 	t.Helper()
-	db := dbtest.New(t)
-	set, err := sql.Folder(demo.Migrations, demo.Table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := set.Up(t.Context(), db.Conn(t), sql.Options{}); err != nil {
-		t.Fatal(err)
-	}
+	db := demoDB(t)
 	runPage(t, path, append([]string{
 		"PATH=" + toolsFolder(t) + ":" + os.Getenv("PATH"), "FLUXBASE_SERVER_METRICS_ADDRESS=off", "DATABASE_URL=" + db.AdminURL(),
-		"FLUXBASE_DATABASE_URL=" + db.URL(sql.Authenticator), "FLUXBASE_SERVICE_DATABASE_URL=" + db.URL(sql.Service),
-		"FLUXBASE_JWT_SECRET=" + jwtSecret,
-	}, env...))
+	}, append(serveEnv(db), env...)...))
 }
 
 func TestGuardTheAPI(t *testing.T) {

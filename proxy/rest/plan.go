@@ -85,13 +85,17 @@ type planner struct {
 
 // makePlan plans r; an error is the client's.
 func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
-	p := &planner{r: r, catalog: c, cfg: cfg}
+	return (&planner{r: r, catalog: c, cfg: cfg}).plan()
+}
+
+func (p *planner) plan() (*plan, error) {
+	r := p.r
 	if r.rpc {
 		return p.call()
 	}
-	rel := c.Relation(r.schema, r.name)
+	rel := p.catalog.Relation(r.schema, r.name)
 	if rel == nil {
-		return nil, noRelation(c, r.schema, r.name)
+		return nil, noRelation(p.catalog, r.schema, r.name)
 	}
 	if r.method == http.MethodOptions {
 		return &plan{allow: allowed(rel)}, nil
