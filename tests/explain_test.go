@@ -58,7 +58,7 @@ func TestExplain(t *testing.T) {
 			}, wantNot: []string{"reader_of_note"},
 		},
 		{
-			name: "a write that runs", args: append(user, "DELETE /rest/v1/notes", "--analyze"),
+			name: "a write that runs", args: append(user, "DELETE /rest/v1/notes?id=gt.0", "--analyze"),
 			want: []string{"actual", "Delete on notes"},
 		},
 		{name: "a function", args: append(user, "POST /rest/v1/rpc/search_notes", "--body", `{"query":"soil"}`), want: []string{`"public"."search_notes"(`, "read only"}},

@@ -29,28 +29,46 @@ type guard struct {
 	relations []string
 }
 
-// planKey is the shape and, where there are guards, the role that they hold for.
+// planKey is the shape and, where there are guards, the role that they hold for; the
+// bound that they set to rows is a part of the shape.
 func (r *request) planKey(c *catalog.Catalog) []byte {
-	key := r.shapeKey()
-	if c != nil && c.Guarded() {
-		key = append(append(key, 0), r.role...) // no role has a NUL
-		r.key = key
+	if c == nil || !c.Guarded() {
+		return r.shapeKey()
 	}
-	return key
+	if most := r.guardedRows(c); most != nil && (r.rows.limit < 0 || r.rows.limit > *most) {
+		r.rows.limit = *most
+	}
+	r.key = append(append(r.shapeKey(), 0), r.role...) // no role has a NUL
+	return r.key
+}
+
+// guardedRows is how many rows of a read may come; of functions of one name, the least
+// that holds for what any of them returns.
+func (r *request) guardedRows(c *catalog.Catalog) (most *int64) {
+	switch {
+	case r.rpc:
+		for _, f := range c.Functions(r.schema, r.name) {
+			if f.Returns.Set {
+				most = least(most, c.Guard(r.role, c.Relation(f.Returns.Schema, f.Returns.Name)).MaxRows)
+			}
+		}
+	case r.reads():
+		most = c.Guard(r.role, c.Relation(r.schema, r.name)).MaxRows
+	}
+	return most
 }
 
 // checkGuards holds the tree against the guards for the caller's role. Names are
-// those of the catalogue by now, so an alias makes no difference. many tells that
-// the root may have more than one row.
-func (p *planner) checkGuards(many bool) error {
+// those of the catalogue by now, so an alias makes no difference.
+func (p *planner) checkGuards() error {
 	if !p.catalog.Guarded() {
 		return nil
 	}
 	p.guard = new(guard)
-	return p.checkNode(p.root, many)
+	return p.checkNode(p.root)
 }
 
-func (p *planner) checkNode(n *node, many bool) error {
+func (p *planner) checkNode(n *node) error {
 	g := p.catalog.Guard(p.r.role, n.source.relation)
 	p.guard.relations = append(p.guard.relations, n.source.name)
 	p.guard.timeout = least(p.guard.timeout, g.Timeout)
@@ -82,12 +100,12 @@ func (p *planner) checkNode(n *node, many bool) error {
 			fmt.Sprintf("Embeds allowed: %d", *most))
 	}
 	if g.MaxRows != nil {
-		if err := p.boundRows(n, *g.MaxRows, many); err != nil {
+		if err := p.boundRows(n, *g.MaxRows); err != nil {
 			return err
 		}
 	}
 	for _, k := range n.kids {
-		if err := p.checkNode(k, !k.link.ToOne()); err != nil {
+		if err := p.checkNode(k); err != nil {
 			return err
 		}
 	}
@@ -145,13 +163,10 @@ func (n *node) height() (levels int64) {
 	return levels
 }
 
-// boundRows cuts off what is read, and notes the bound of a write.
-func (p *planner) boundRows(n *node, most int64, many bool) error {
-	switch {
-	case p.r.rpc || p.r.reads():
-		if !many {
-			return nil
-		}
+// boundRows cuts off what is read of an embed, and notes the bound of a write.
+func (p *planner) boundRows(n *node, most int64) error {
+	switch reads := p.r.rpc || p.r.reads(); {
+	case reads && n != p.root && !n.link.ToOne():
 		n.most = &most
 		if n.limit == nil {
 			limit := guardParam
@@ -160,29 +175,27 @@ func (p *planner) boundRows(n *node, most int64, many bool) error {
 				k.cut = true
 			}
 		}
-	case n == p.root && most == 0:
+	case !reads && n == p.root && most == 0:
 		return tooManyWritten(most)
-	case n == p.root:
+	case !reads && n == p.root:
 		p.guard.maxRows = &most
 	}
 	return nil
 }
 
-// limit writes the number of rows that n may have.
-func (p *planner) limit(q *query.SQL, n *node) {
+// guardedLimit writes how many rows an embed may have: what was asked for, but no
+// more than its guard lets through.
+func (p *planner) guardedLimit(q *query.SQL, n *node) {
+	most := strconv.FormatInt(*n.most, 10)
 	rows, ok := p.constLimit(*n.limit)
+	asked, err := strconv.ParseInt(rows, 10, 64)
 	switch {
-	case n.most == nil && ok:
-		q.Add(rows)
-	case n.most == nil:
-		q.Param(*n.limit)
-	case *n.limit == guardParam:
-		q.Add(strconv.FormatInt(*n.most, 10))
+	case *n.limit == guardParam || ok && err == nil && asked > *n.most:
+		q.Add(most)
 	case ok:
-		asked, _ := strconv.ParseInt(rows, 10, 64) // constLimit has read it
-		q.Add(strconv.FormatInt(min(asked, *n.most), 10))
+		q.Add(rows)
 	default:
-		q.Add("least(").Param(*n.limit).Add(", ", strconv.FormatInt(*n.most, 10), "::bigint)")
+		q.Add("least(").Param(*n.limit).Add(", ", most, "::bigint)")
 	}
 }
 

@@ -267,5 +267,8 @@ func (h *Handler) databaseError(err error, caller pg.Caller) error {
 	if !errors.As(err, &pgErr) {
 		return web.FromPostgres(err, false)
 	}
+	if e := cursorError(pgErr); e != nil {
+		return e
+	}
 	return web.FromPostgres(err, caller.Role == h.anon)
 }

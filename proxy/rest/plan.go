@@ -38,6 +38,13 @@ type plan struct {
 	// total and inserted are the columns of the answer with the count of all
 	// rows and with the number of rows that are new; 0 is none.
 	total, inserted int
+	// next is the column with the cursor of the next page; 0 is none. paged tells a
+	// page of a cursor, of which nobody knows how many rows are before it.
+	next  int
+	paged bool
+	// affected is the column with the number of written rows, where that of the
+	// answer may be another; 0 is none.
+	affected int
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool
@@ -61,7 +68,9 @@ const (
 	limitParam
 	offsetParam
 	maxRowsParam
-	guardParam
+	pageParam    // the limit and one more
+	filtersParam // a digest of the filters
+	guardParam   // the bound of a guard
 )
 
 // planner makes the plan of a request. It does no I/O.
@@ -81,6 +90,8 @@ type planner struct {
 	// they have an alias.
 	legacy []*node
 	guard  *guard
+	// page is there where a cursor is.
+	page *page
 }
 
 // makePlan plans r; an error is the client's.
@@ -103,7 +114,7 @@ func (p *planner) plan() (*plan, error) {
 	if err := p.tree(relationSource(rel)); err != nil {
 		return nil, err
 	}
-	if err := p.checkGuards(true); err != nil {
+	if err := p.checkGuards(); err != nil {
 		return nil, err
 	}
 	if r.reads() {
@@ -147,6 +158,7 @@ func (p *planner) tree(src source) error {
 		p.addFilters,
 		p.addOrders,
 		p.addRanges,
+		p.addPage,
 		func() error { return p.finish(p.root, false) },
 	} {
 		if err := step(); err != nil {

@@ -75,6 +75,10 @@ func (r *request) parse(hr *http.Request) error {
 		return err
 	}
 	r.prefs = parsePreferences(hr.Header, r.cfg.allowsOverride())
+	if r.cfg.Extensions {
+		r.prefs.takeOwn()
+		r.prefs.tellDeleted(r.method)
+	}
 	r.accept = acceptKey(hr.Header["Accept"])
 	if err := r.scan(hr.URL.RawQuery); err != nil {
 		return err
@@ -257,7 +261,7 @@ func (r *request) shapeKey() []byte {
 		}
 	}
 	p := &r.prefs
-	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
+	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own)
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
 	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {
@@ -283,7 +287,7 @@ func (r *request) shapeKey() []byte {
 func (p *param) appendShape(b []byte) []byte {
 	b = append(append(append(b, byte(p.kind)), p.key...), 0)
 	switch p.kind {
-	case paramSelect, paramColumns, paramOnConflict, paramOrder:
+	case paramSelect, paramColumns, paramOnConflict, paramOrder, paramCursor, paramCursorColumn:
 		b = append(b, p.value...)
 	case paramLimit, paramOffset:
 		if p.embedded() && p.slot < 0 {
