@@ -133,6 +133,7 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		defer leave()
 		err = r.open(w, hr)
 	}
+	r.role = caller.Role
 	laps.end(lapParse)
 	if err != nil {
 		return err
@@ -181,7 +182,7 @@ func answerOptions(w *web.Response, allow string) {
 // new in the database, so that one is asked afresh before anyone is refused.
 func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog, error) {
 	cat := h.deps.Catalog.Current()
-	key := r.shapeKey()
+	key := r.planKey(cat)
 	if cat != nil {
 		if pl := h.plans.get(cat.Version, key); pl != nil {
 			return pl, cat, nil
@@ -199,6 +200,7 @@ func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog
 			return nil, nil, web.CatalogNotLoaded
 		case fresh != cat:
 			cat = fresh
+			key = r.planKey(cat)
 			pl, err = makePlan(r, cat, &h.cfg)
 		}
 	}
@@ -228,10 +230,13 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if check := checkOf(r, pl); check != nil && pl.mode == readWrite {
 		tx.Check = check
 	}
+	if err := h.checkCost(hr.Context(), w, db, tx, pl.guard); err != nil {
+		return nil, h.databaseError(guardError(err, pl), caller)
+	}
 	logSQL(w, tx)
 	raw, err := db.Do(hr.Context(), tx)
 	if err != nil {
-		return nil, h.databaseError(err, caller)
+		return nil, h.databaseError(guardError(err, pl), caller)
 	}
 	if pl.unmatched(raw) {
 		raw.Free()
