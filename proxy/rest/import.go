@@ -25,8 +25,11 @@ import (
 // Streams tells requests whose bodies are read as they come, under limits of their
 // own; over tells that the body is larger than those of others may be.
 func (h *Handler) Streams(hr *http.Request, over bool) bool {
+	if !h.cfg.Extensions || hr.Method != http.MethodPost {
+		return false
+	}
 	table, ok := strings.CutPrefix(hr.URL.Path, h.base)
-	if !h.cfg.Extensions || hr.Method != http.MethodPost || !ok || strings.Contains(table, "/") {
+	if !ok || strings.Contains(table, "/") {
 		return false
 	}
 	header := hr.Header.Get("Content-Type")
