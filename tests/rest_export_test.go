@@ -96,9 +96,11 @@ func TestExportsSayWhatReadsSay(t *testing.T) {
 		{name: "filters in a body", method: "POST", path: "/items/query", body: "select=id&id=eq.3", header: []string{asLines, "Content-Type: application/x-www-form-urlencoded"}, status: 200, wantText: "{\"id\":3}\n"},
 		{name: "pages are no exports", path: "/items?cursor=&limit=1", header: []string{asLines}, status: 406, want: `{"code":"PGRST107"}`},
 		{name: "of functions there are none", path: "/rpc/all_items", header: []string{asLines}, status: 406, want: `{"code":"PGRST107"}`},
-		{name: "CSV as COPY writes it", path: "/odd?select=id,t,c,aa&order=id", header: []string{asCSVStream}, status: 200,
+		{
+			name: "CSV as COPY writes it", path: "/odd?select=id,t,c,aa&order=id", header: []string{asCSVStream}, status: 200,
 			wantText:   "id,t,c,aa\n1,\"tab\t\"\"quote\"\" \\ line\nbreak \x01 \u2028 ü\",ab  ,\"{{a,\"\"b c\"\"},{NULL,\"\"\"\"}}\"\n2,\"\",,\n3,\\.,    ,\n",
-			wantHeader: []string{"Content-Type: text/csv; charset=utf-8"}},
+			wantHeader: []string{"Content-Type: text/csv; charset=utf-8"},
+		},
 		{name: "CSV of one column", path: "/odd?select=t&id=eq.3", header: []string{asCSVStream}, status: 200, wantText: "t\n\"\\.\"\n"},
 		{name: "CSV of no row", path: "/odd?select=id,t&id=eq.9", header: []string{asCSVStream}, status: 200, wantText: "id,t\n"},
 	})
