@@ -213,7 +213,7 @@ var (
 // the README's tree.
 func TestSafeUpdatesPage(t *testing.T) {
 	t.Parallel()
-	runPage(t, "../docs/how-to/safe-updates.md", nil)
+	runPage(t, "../docs/how-to/safe-updates.md", []string{"PATH=" + toolsFolder(t) + ":" + os.Getenv("PATH")})
 }
 
 func TestDocsNameWhatExists(t *testing.T) {

@@ -233,6 +233,10 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if err != nil {
 		return nil, h.databaseError(err, caller)
 	}
+	if pl.unmatched(raw) {
+		raw.Free()
+		return nil, errPrecondition
+	}
 	res := readResult(raw, pl)
 	if check := checkOf(r, pl); check != nil && pl.mode == readOnly {
 		if err := check(raw); err != nil {

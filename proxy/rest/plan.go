@@ -45,6 +45,13 @@ type plan struct {
 	// affected is the column with the number of written rows, where that of the
 	// answer may be another; 0 is none.
 	affected int
+	// guarded tells a write that fails where it touches no row.
+	guarded bool
+	// hashed tells a read whose body is made; whole, that it is nothing but the one row
+	// with all its columns. version is the column that says more of that row; 0 is none.
+	hashed, whole bool
+	version       int
+	cacheControl  string
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool
@@ -71,6 +78,7 @@ const (
 	limitParam
 	offsetParam
 	maxRowsParam
+	versionsParam
 	pageParam    // the limit and one more
 	filtersParam // a digest of the filters
 )

@@ -35,6 +35,9 @@ type request struct {
 	// values of filters, limits of embeds and arguments, in the order of the URL.
 	values []string
 	rows   span
+	// precondition is that of a write, and versions the array of those that it is for.
+	precondition precondition
+	versions     []byte
 
 	body  []byte
 	shape bodyShape
@@ -82,6 +85,9 @@ func (r *request) parse(hr *http.Request) error {
 	if r.cfg.Extensions {
 		r.prefs.takeOwn()
 		r.prefs.tellDeleted(r.method)
+		if err := r.readPrecondition(hr.Header); err != nil {
+			return err
+		}
 	}
 	r.accept = acceptKey(hr.Header["Accept"])
 	if err := r.scan(hr.URL.RawQuery); err != nil {
@@ -274,7 +280,7 @@ func (r *request) shapeKey() []byte {
 		}
 	}
 	p := &r.prefs
-	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own)
+	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own, byte(r.precondition))
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
 	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {
