@@ -81,6 +81,12 @@ func (r *request) open(w *web.Response, hr *http.Request) error {
 
 // runImport runs an import that was opened and planned.
 func (h *Handler) runImport(w *web.Response, hr *http.Request, r *request, pl *plan, cat *catalog.Catalog, caller pg.Caller) error {
+	// Only now, so that who sends nothing is in nobody's way.
+	leave, err := h.streams.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(w.Client, h.cfg.StreamTimeout)
 	defer cancel()
 	w.Patience = h.cfg.StreamPatience
