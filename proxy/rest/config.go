@@ -30,7 +30,8 @@ type Config struct {
 	TraceHeader       string   `envconfig:"FLUXBASE_REST_SERVER_TRACE_HEADER" desc:"Header of a request that its answer repeats, for tracing through proxies. X-Request-Id needs no setting."`
 	ErrorVerbosity    string   `envconfig:"FLUXBASE_REST_CLIENT_ERROR_VERBOSITY" default:"verbose" desc:"verbose, or minimal: errors then have code and message only, since details and hints may tell of the schema."`
 	// Extensions are what is not PostgREST's own.
-	Extensions bool `envconfig:"FLUXBASE_REST_EXTENSIONS" default:"true" pgrst:"-" dropin:"false" desc:"What Fluxbase offers beyond PostgREST: parameters, preferences and paths of its own, and the refusal of writes without a filter. Off in the place of a PostgREST, where every request means what it means there."`
+	Extensions   bool `envconfig:"FLUXBASE_REST_EXTENSIONS" default:"true" pgrst:"-" dropin:"false" desc:"What Fluxbase offers beyond PostgREST: parameters, preferences and paths of its own, and the refusal of writes without a filter. Off in the place of a PostgREST, where every request means what it means there."`
+	MaxRecursion int  `envconfig:"FLUXBASE_REST_MAX_RECURSION" default:"10" pgrst:"-" desc:"Most levels that an embed of a table in itself may go down (select=children:parts!parent!recursive.5(*))."`
 	// AppSettings are set in each transaction, for functions to read.
 	AppSettings      []pg.Setting `ignored:"true"`
 	PlanCacheEntries int          `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" pgrst:"-" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones. All together take at most 16 MiB."`
@@ -82,6 +83,9 @@ func (c *Config) Check() error {
 	}
 	if strings.ContainsFunc(c.TraceHeader, notOfHeaderName) {
 		errs = append(errs, fmt.Errorf("FLUXBASE_REST_SERVER_TRACE_HEADER is %q: give the name of a header, such as X-Trace-Id", c.TraceHeader))
+	}
+	if c.MaxRecursion <= 0 {
+		c.MaxRecursion = 10
 	}
 	if c.PlanCacheEntries <= 0 {
 		c.PlanCacheEntries = 2000

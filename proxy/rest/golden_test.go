@@ -28,6 +28,7 @@ func TestGolden(t *testing.T) {
 			}
 			cfg := testConfig(t, func(c *Config) {
 				c.AggregatesEnabled = true
+				c.Extensions = strings.Contains(file, "extended")
 				if strings.Contains(file, "max_rows") {
 					c.MaxRows = new(int64(1000))
 				}

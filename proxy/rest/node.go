@@ -14,7 +14,11 @@ type node struct {
 	alias string
 	items []query.Item
 	where []query.Node
-	order []query.Term
+	// distinct keeps one of equal rows, distinctOn one of each combination.
+	distinct   bool
+	distinctOn []query.Field
+	having     []query.Node
+	order      []query.Term
 	// limit and offset are indexes of values, or limitParam, offsetParam.
 	limit, offset *int
 	kids          []*node
@@ -33,6 +37,10 @@ type node struct {
 	// grouped tells that a parent groups by the columns that this spread gives it.
 	grouped bool
 	depth   int
+	// recursive tells a level of an embed of a relation in itself; like is the level
+	// above, nil for the first.
+	recursive bool
+	like      *node
 }
 
 // source is where a node's rows come from.

@@ -78,6 +78,8 @@ type planner struct {
 	// legacy are the embeds that a parameter names by their relation although
 	// they have an alias.
 	legacy []*node
+	// recurses tells a statement with an embed that is recursive.
+	recurses bool
 }
 
 // makePlan plans r; an error is the client's.
@@ -140,6 +142,8 @@ func (p *planner) tree(src source) error {
 		p.addFilters,
 		p.addOrders,
 		p.addRanges,
+		p.addExtended,
+		func() error { p.root.inherit(); return nil },
 		func() error { return p.finish(p.root, false) },
 	} {
 		if err := step(); err != nil {
@@ -163,7 +167,10 @@ func (p *planner) selected() ([]query.Item, error) {
 	if text == nil {
 		return []query.Item{{Field: query.Field{Name: "*"}}}, nil
 	}
-	items, err := query.ParseSelect(text.value)
+	if text.items != nil {
+		return text.items, nil
+	}
+	items, _, err := p.r.grammar().ParseSelect(text.value, 0)
 	return items, parseError(err)
 }
 
@@ -183,6 +190,7 @@ func (p *planner) addItems(n *node, items []query.Item) error {
 			return errNoAggregates
 		}
 		p.resolveItem(n, it)
+		p.resolveAggregate(n, it)
 		n.items = append(n.items, *it)
 	}
 	return nil
@@ -294,7 +302,12 @@ func (p *planner) resolveFilter(n *node, cond *query.Node) {
 	for i := range cond.Kids {
 		p.resolveFilter(n, &cond.Kids[i])
 	}
-	if cond.Leaf() {
+	switch {
+	case cond.Aggregate != nil:
+		p.resolveAggregate(n, cond.Aggregate)
+	case cond.Leaf() && cond.Expr.Quant == query.OtherColumn:
+		n.resolveOther(cond)
+	case cond.Leaf():
 		if col := n.resolve(&cond.Field); col != nil && len(cond.Field.Path) == 0 {
 			cond.Field.Parse = p.catalog.Format("text", col.Type)
 		}
@@ -312,9 +325,11 @@ func (p *planner) addOrders() error {
 		if err != nil {
 			return parseError(err)
 		}
-		terms, err := query.ParseOrder(par.value)
-		if err != nil {
-			return parseError(err)
+		terms := par.terms
+		if terms == nil {
+			if terms, err = query.ParseOrder(par.value); err != nil {
+				return parseError(err)
+			}
 		}
 		n, err := p.find(path)
 		if err != nil {
@@ -322,7 +337,9 @@ func (p *planner) addOrders() error {
 		}
 		for j := range terms {
 			if terms[j].Relation == "" {
-				n.resolve(&terms[j].Field)
+				if err := p.resolveTerm(n, &terms[j]); err != nil {
+					return err
+				}
 			} else {
 				terms[j].Field.ToJSON = false
 			}
@@ -373,6 +390,9 @@ func (p *planner) addRanges() error {
 // byName tells that a level above takes the columns one by one, to group by them or
 // to make arrays of them.
 func (p *planner) finish(n *node, byName bool) error {
+	if err := n.finishDistinct(); err != nil {
+		return err
+	}
 	for i := range n.where {
 		if err := n.embedTests(&n.where[i]); err != nil {
 			return err

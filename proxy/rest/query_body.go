@@ -97,8 +97,14 @@ func (r *request) takeJSON(q *query.Query, path string) error {
 			return err
 		}
 	}
+	if q.Distinct != nil {
+		r.params = append(r.params, param{kind: paramDistinct, key: path + "distinct", value: *q.Distinct})
+	}
 	for _, n := range q.Where {
 		r.params = append(r.params, param{kind: paramAnd, key: path + "and", logic: n})
+	}
+	for _, n := range q.Having {
+		r.params = append(r.params, param{kind: paramHaving, key: path + "having", logic: n})
 	}
 	for i := range q.Embeds {
 		e := &q.Embeds[i]
@@ -123,7 +129,7 @@ func (r *request) checkOnce(ofURL int) error {
 	for i := range r.params[ofURL:] {
 		p := &r.params[ofURL+i]
 		switch p.kind {
-		case paramAnd, paramOr, paramFilter:
+		case paramAnd, paramOr, paramFilter, paramHaving:
 			continue
 		}
 		for j := range r.params[:ofURL] {
