@@ -167,6 +167,11 @@ func TestRealtimePage(t *testing.T) {
 		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
 }
 
+func TestWriteTogetherPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/write-together.md", nil)
+}
+
 // sources are the files that a page may name: those that git would keep.
 func sources(t *testing.T) map[string]bool {
 	t.Helper()
@@ -201,6 +206,11 @@ var (
 
 // What a page names must be there: a file in `code`, the target of a link, a line of
 // the README's tree.
+func TestSafeUpdatesPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/safe-updates.md", []string{"PATH=" + toolsFolder(t) + ":" + os.Getenv("PATH")})
+}
+
 func TestDocsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	known := sources(t)

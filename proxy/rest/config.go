@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -30,8 +31,12 @@ type Config struct {
 	TraceHeader       string   `envconfig:"FLUXBASE_REST_SERVER_TRACE_HEADER" desc:"Header of a request that its answer repeats, for tracing through proxies. X-Request-Id needs no setting."`
 	ErrorVerbosity    string   `envconfig:"FLUXBASE_REST_CLIENT_ERROR_VERBOSITY" default:"verbose" desc:"verbose, or minimal: errors then have code and message only, since details and hints may tell of the schema."`
 	// Extensions are what is not PostgREST's own.
-	Extensions   bool `envconfig:"FLUXBASE_REST_EXTENSIONS" default:"true" pgrst:"-" dropin:"false" desc:"What Fluxbase offers beyond PostgREST: parameters, preferences and paths of its own, and the refusal of writes without a filter. Off in the place of a PostgREST, where every request means what it means there."`
-	MaxRecursion int  `envconfig:"FLUXBASE_REST_MAX_RECURSION" default:"10" pgrst:"-" desc:"Most levels that an embed of a table in itself may go down (select=children:parts!parent!recursive.5(*))."`
+	Extensions       bool     `envconfig:"FLUXBASE_REST_EXTENSIONS" default:"true" pgrst:"-" dropin:"false" desc:"What Fluxbase offers beyond PostgREST: parameters, preferences and paths of its own, and the refusal of writes without a filter. Off in the place of a PostgREST, where every request means what it means there."`
+	ETags            bool     `envconfig:"FLUXBASE_REST_ETAGS" default:"true" pgrst:"-" desc:"Give reads an ETag and answer If-None-Match with 304; for it each answer is hashed. Needs FLUXBASE_REST_EXTENSIONS."`
+	ETagsSkip        []string `envconfig:"FLUXBASE_REST_ETAGS_SKIP" pgrst:"-" desc:"Paths without, comma separated; * stands for anything but /, as in /rest/v1/rpc/*."`
+	BatchOperations  int      `envconfig:"FLUXBASE_REST_BATCH_OPERATIONS" default:"100" pgrst:"-" desc:"Most operations of one POST to batch; all of them hold their locks until the last has run."`
+	BatchAnswerLimit int64    `envconfig:"FLUXBASE_REST_BATCH_ANSWER_LIMIT" default:"10485760" pgrst:"-" desc:"Bytes of the answers of a batch together; more is answered with 413 and undoes the batch. Bounds the memory of one request."`
+	MaxRecursion     int      `envconfig:"FLUXBASE_REST_MAX_RECURSION" default:"10" pgrst:"-" desc:"Most levels that an embed of a table in itself may go down (select=children:parts!parent!recursive.5(*))."`
 	// AppSettings are set in each transaction, for functions to read.
 	AppSettings      []pg.Setting `ignored:"true"`
 	PlanCacheEntries int          `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" pgrst:"-" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones. All together take at most 16 MiB."`
@@ -86,6 +91,18 @@ func (c *Config) Check() error {
 	}
 	if c.MaxRecursion <= 0 {
 		c.MaxRecursion = 10
+	}
+	c.ETagsSkip = names(c.ETagsSkip)
+	for _, pattern := range c.ETagsSkip {
+		if _, err := path.Match(pattern, ""); err != nil {
+			errs = append(errs, fmt.Errorf("FLUXBASE_REST_ETAGS_SKIP has %q: close the [, or write \\[ if it is meant", pattern))
+		}
+	}
+	if c.BatchOperations <= 0 {
+		c.BatchOperations = 100
+	}
+	if c.BatchAnswerLimit <= 0 {
+		c.BatchAnswerLimit = 10 << 20
 	}
 	if c.PlanCacheEntries <= 0 {
 		c.PlanCacheEntries = 2000

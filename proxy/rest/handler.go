@@ -114,6 +114,9 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		return err
 	}
 	w.Role = caller.Role
+	if h.isBatch(hr) {
+		return h.batch(w, hr, caller)
+	}
 	r := h.pending.Get().(*request)
 	defer func() {
 		r.reset(&h.cfg) // the body must not outlive the request
@@ -214,6 +217,10 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if err != nil {
 		return nil, h.databaseError(err, caller)
 	}
+	if pl.unmatched(raw) {
+		raw.Free()
+		return nil, errPrecondition
+	}
 	res := readResult(raw, pl)
 	if check := checkOf(r, pl); check != nil && pl.mode == readOnly {
 		if err := check(raw); err != nil {
@@ -259,6 +266,9 @@ func (h *Handler) databaseError(err error, caller pg.Caller) error {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return web.FromPostgres(err, false)
+	}
+	if e := cursorError(pgErr); e != nil {
+		return e
 	}
 	return web.FromPostgres(err, caller.Role == h.anon)
 }

@@ -153,7 +153,7 @@ func (p *planner) complete(pl *plan) {
 	}
 	if p.format == nil {
 		if pl.bytes {
-			pl.formats = make([]int16, nextColumn+b2i(pl.total > 0)+b2i(pl.inserted > 0))
+			pl.formats = make([]int16, nextColumn+b2i(pl.total > 0)+b2i(pl.inserted > 0)+b2i(pl.affected > 0)+b2i(pl.next > 0)+b2i(pl.version > 0))
 			pl.formats[bodyColumn] = 1
 		}
 		return
@@ -168,5 +168,6 @@ func (p *planner) complete(pl *plan) {
 		s += ", " + o
 	}
 	pl.sql = s + ") " + pl.sql
-	pl.explain, pl.total, pl.inserted = nil, 0, 0
+	pl.explain, pl.total, pl.inserted, pl.affected, pl.next = nil, 0, 0, 0, 0
+	pl.guarded, pl.hashed, pl.version = false, false, 0
 }

@@ -41,6 +41,11 @@ type node struct {
 	// above, nil for the first.
 	recursive bool
 	like      *node
+
+	// Of the root of a page only: keys adds the values of its order to what is selected,
+	// after adds the condition that it comes after the cursor.
+	keys  func(*query.SQL)
+	after func(q *query.SQL, and string)
 }
 
 // source is where a node's rows come from.

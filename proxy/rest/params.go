@@ -25,6 +25,8 @@ const (
 	paramForm // of a function, from a form: its key is a name as it is
 	paramDistinct
 	paramHaving
+	paramCursor
+	paramCursorColumn
 )
 
 // param is one parameter of the URL, decoded.
@@ -87,6 +89,9 @@ func (r *request) scanParam(p *param) (err error) {
 		r.values = append(r.values, values...)
 		return parseError(err)
 	case paramFilter:
+		if (p.key == "cursor" || p.key == "cursor_column") && r.scanCursor(p) {
+			return nil
+		}
 		return r.scanFilter(p)
 	}
 	return nil
@@ -103,7 +108,7 @@ func (r *request) scanFilter(p *param) (err error) {
 		p.expr, value, err = r.grammar().ParseExpr(p.value)
 	}
 	if err != nil {
-		return parseError(err)
+		return r.hintFilter(p, err)
 	}
 	if !found {
 		p.kind, p.slot = paramArg, r.addValue(p.value)

@@ -38,6 +38,20 @@ type plan struct {
 	// total and inserted are the columns of the answer with the count of all
 	// rows and with the number of rows that are new; 0 is none.
 	total, inserted int
+	// next is the column with the cursor of the next page; 0 is none. paged tells a
+	// page of a cursor, of which nobody knows how many rows are before it.
+	next  int
+	paged bool
+	// affected is the column with the number of written rows, where that of the
+	// answer may be another; 0 is none.
+	affected int
+	// guarded tells a write that fails where it touches no row.
+	guarded bool
+	// hashed tells a read whose body is made; whole, that it is nothing but the one row
+	// with all its columns. version is the column that says more of that row; 0 is none.
+	hashed, whole bool
+	version       int
+	cacheControl  string
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool
@@ -60,6 +74,9 @@ const (
 	limitParam
 	offsetParam
 	maxRowsParam
+	versionsParam
+	pageParam    // the limit and one more
+	filtersParam // a digest of the filters
 )
 
 // planner makes the plan of a request. It does no I/O.
@@ -80,6 +97,8 @@ type planner struct {
 	legacy []*node
 	// recurses tells a statement with an embed that is recursive.
 	recurses bool
+	// page is there where a cursor is.
+	page *page
 }
 
 // makePlan plans r; an error is the client's.
@@ -143,6 +162,7 @@ func (p *planner) tree(src source) error {
 		p.addOrders,
 		p.addRanges,
 		p.addExtended,
+		p.addPage,
 		func() error { p.root.inherit(); return nil },
 		func() error { return p.finish(p.root, false) },
 	} {

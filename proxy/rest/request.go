@@ -35,6 +35,9 @@ type request struct {
 	// values of filters, limits of embeds and arguments, in the order of the URL.
 	values []string
 	rows   span
+	// precondition is that of a write, and versions the array of those that it is for.
+	precondition precondition
+	versions     []byte
 
 	body  []byte
 	shape bodyShape
@@ -75,6 +78,13 @@ func (r *request) parse(hr *http.Request) error {
 		return err
 	}
 	r.prefs = parsePreferences(hr.Header, r.cfg.allowsOverride())
+	if r.cfg.Extensions {
+		r.prefs.takeOwn()
+		r.prefs.tellDeleted(r.method)
+		if err := r.readPrecondition(hr.Header); err != nil {
+			return err
+		}
+	}
 	r.accept = acceptKey(hr.Header["Accept"])
 	if err := r.scan(hr.URL.RawQuery); err != nil {
 		return err
@@ -263,7 +273,7 @@ func (r *request) shapeKey() []byte {
 		}
 	}
 	p := &r.prefs
-	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
+	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own, byte(r.precondition))
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
 	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {
@@ -289,7 +299,7 @@ func (r *request) shapeKey() []byte {
 func (p *param) appendShape(b []byte) []byte {
 	b = append(append(append(b, byte(p.kind)), p.key...), 0)
 	switch p.kind {
-	case paramSelect, paramColumns, paramOnConflict, paramOrder, paramDistinct:
+	case paramSelect, paramColumns, paramOnConflict, paramOrder, paramDistinct, paramCursor, paramCursorColumn:
 		b = append(b, p.value...)
 	case paramLimit, paramOffset:
 		if p.embedded() && p.slot < 0 {
