@@ -36,6 +36,10 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 		return nil, err
 	}
 	pl.applied.handling = p.r.prefs.handling
+	if p.export != 0 && p.r.method == "GET" {
+		p.exportRows(pl)
+		return pl, nil
+	}
 	q := new(query.SQL)
 	with := "with "
 	if p.page != nil {

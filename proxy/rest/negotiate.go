@@ -9,6 +9,9 @@ import (
 // is nil for a relation.
 func (p *planner) negotiate(pl *plan, f *catalog.Function) error {
 	pl.warnings = p.warnings()
+	if p.recurses {
+		pl.settings = withoutJIT(pl.settings)
+	}
 	wanted := acceptable(p.r.accept)
 	for _, w := range wanted {
 		rows := w
@@ -47,6 +50,9 @@ func (p *planner) produce(m mediaType, f *catalog.Function) (mediaType, bool) {
 	}
 	h := p.handlerOf(m.mime(), f)
 	if h == nil {
+		if answer, ok := p.exported(m); ok {
+			return answer, true
+		}
 		switch m.kind {
 		case mediaAny:
 			m.kind = mediaJSON
@@ -148,9 +154,6 @@ func (p *planner) planColumns(q *query.SQL, count string, more ...string) {
 // complete notes how the columns come, or puts the plan of the statement in its
 // place, if that was asked for.
 func (p *planner) complete(pl *plan) {
-	if p.recurses {
-		pl.settings = withoutJIT(pl.settings)
-	}
 	if p.format == nil {
 		if pl.bytes {
 			pl.formats = make([]int16, nextColumn+b2i(pl.total > 0)+b2i(pl.inserted > 0)+b2i(pl.affected > 0)+b2i(pl.next > 0)+b2i(pl.version > 0))

@@ -61,6 +61,10 @@ type plan struct {
 	allow string
 	// warnings tell the client what will stop working.
 	warnings []string
+	// export is there for rows that are sent as they come.
+	export *export
+	// load is there for rows that are inserted as they come.
+	load *load
 }
 
 type explain struct {
@@ -90,6 +94,7 @@ type planner struct {
 	// media is what rows become; handler makes it, if the database has its own.
 	media   media
 	handler *catalog.Handler
+	export  exportKind
 	// format is there where the plan of the statement is asked for.
 	format *planFormat
 	// legacy are the embeds that a parameter names by their relation although
@@ -119,6 +124,9 @@ func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
 	}
 	if r.reads() {
 		return p.read(rel)
+	}
+	if p.r.streamed {
+		return p.importRows(rel)
 	}
 	return p.write(rel)
 }

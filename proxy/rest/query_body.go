@@ -36,33 +36,33 @@ func (r *request) takeQuery(path string) string {
 
 // scanQuery reads the parameters of a body; they stand beside those of the URL.
 func (r *request) scanQuery(hr *http.Request) error {
-	body, err := read(hr)
-	if err != nil {
-		return err
-	}
-	ofURL := len(r.params)
 	kind := mediaJSON
 	header := hr.Header.Get("Content-Type")
 	if header != "" {
 		kind = decodeMedia(header).kind
 	}
+	if kind != mediaJSON && kind != mediaForm {
+		e := web.New("unsupported_media_type", "a query is not of the type "+decodeMedia(header).mime())
+		e.Hint = "send application/x-www-form-urlencoded, as in a URL, or application/json"
+		return e
+	}
+	body, err := read(hr)
+	if err != nil {
+		return err
+	}
+	ofURL := len(r.params)
 	switch {
 	case len(body) == 0:
 	case kind == mediaForm:
 		err = r.scan(string(body))
-	case kind == mediaJSON:
+	default:
 		var q *query.Query
 		var values []string
-		if q, values, err = query.ParseJSON(body, len(r.values)); err == nil {
-			r.values = append(r.values, values...)
-			err = r.takeJSON(q, "")
-		} else {
-			err = parseError(err)
+		if q, values, err = query.ParseJSON(body, len(r.values)); err != nil {
+			return parseError(err)
 		}
-	default:
-		e := web.New("unsupported_media_type", "a query is not of the type "+decodeMedia(header).mime())
-		e.Hint = "send application/x-www-form-urlencoded, as in a URL, or application/json"
-		return e
+		r.values = append(r.values, values...)
+		err = r.takeJSON(q, "")
 	}
 	if err != nil {
 		return err
