@@ -89,6 +89,11 @@ func TestRestReadsBeyondPostgREST(t *testing.T) {
 		{name: "no distance", path: "/docs?order=distance(id,5)", status: 400, want: `{"code":"no_distance"}`},
 		{name: "a value that is none", path: "/docs?order=distance(at,x)", status: 400, want: `{"code":"22P02"}`},
 
+		{name: "pages of a query", method: "QUERY", path: "/docs?select=id&cursor=", body: "order=id&limit=1&id=lt.9", header: []string{formBody}, status: 200, want: `[{"id":1}]`, wantHeader: []string{"Link:"}},
+		{name: "no pages by rank", path: "/docs?select=id&cursor=&order=rank(body,fts.cat)", status: 400, want: `{"code":"cursor_not_possible"}`},
+		{name: "no pages of distinct rows", path: "/docs?select=id&cursor=&distinct=id", status: 400, want: `{"code":"cursor_not_possible"}`},
+		{name: "a stream of distinct rows", path: "/sales?select=shop&distinct=&order=shop", header: []string{"Accept: application/x-ndjson"}, status: 200, wantText: "{\"shop\":\"a\"}\n{\"shop\":\"b\"}\n"},
+
 		{
 			name: "recursive", path: "/employees?select=name,reports:employees!manager_id!recursive.2(name)&reports.order=name.desc&id=eq.1", status: 200,
 			want: `[{"name":"Ada","reports":[{"name":"Cy","reports":[]},{"name":"Bob","reports":[{"name":"Di"}]}]}]`,

@@ -48,8 +48,8 @@ begin
   for v_leaf in
     select
       l.tree ->> 'column' as name,
-      array_remove(array[
-        l.tree ->> 'column', nullif(l.tree -> 'other' ->> 'column', l.tree ->> 'column')
+      array[l.tree ->> 'column'] || array_remove(array[
+        nullif(l.tree -> 'other' ->> 'column', l.tree ->> 'column')
       ], null) as names,
       l.tree - 'value' || case
         when l.tree ? 'value' then '{"value": 0}'
