@@ -45,7 +45,8 @@ func checkError(t *testing.T, err error) {
 }
 
 func FuzzSelect(f *testing.F) {
-	for _, s := range []string{"*", "id,name", "a:b::int", "r!h!inner(x,...y(z))", "d->>k", "count()", `"a""b"`, "x.sum()::t", "a(b(c(", "é☃",
+	for _, s := range []string{
+		"*", "id,name", "a:b::int", "r!h!inner(x,...y(z))", "d->>k", "count()", `"a""b"`, "x.sum()::t", "a(b(c(", "é☃",
 		"a.sum().filter(b.eq.1,or(c.in.(x,\"y\"),d.gt(col).e))::int", "k:t!x!recursive.3(*)",
 	} {
 		f.Add(s)
