@@ -42,6 +42,7 @@ type Config struct {
 	ImportRows       int64         `envconfig:"FLUXBASE_REST_IMPORT_ROWS" default:"0" pgrst:"-" desc:"Rows of an import; more is answered with 413. 0 is any number."`
 	BatchOperations  int           `envconfig:"FLUXBASE_REST_BATCH_OPERATIONS" default:"100" pgrst:"-" desc:"Most operations of one POST to batch; all of them hold their locks until the last has run."`
 	BatchAnswerLimit int64         `envconfig:"FLUXBASE_REST_BATCH_ANSWER_LIMIT" default:"10485760" pgrst:"-" desc:"Bytes of the answers of a batch together; more is answered with 413 and undoes the batch. Bounds the memory of one request."`
+	MaxRecursion     int           `envconfig:"FLUXBASE_REST_MAX_RECURSION" default:"10" pgrst:"-" desc:"Most levels that an embed of a table in itself may go down (select=children:parts!parent!recursive.5(*))."`
 	// AppSettings are set in each transaction, for functions to read.
 	AppSettings      []pg.Setting `ignored:"true"`
 	PlanCacheEntries int          `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" pgrst:"-" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones. All together take at most 16 MiB."`
@@ -93,6 +94,9 @@ func (c *Config) Check() error {
 	}
 	if strings.ContainsFunc(c.TraceHeader, notOfHeaderName) {
 		errs = append(errs, fmt.Errorf("FLUXBASE_REST_SERVER_TRACE_HEADER is %q: give the name of a header, such as X-Trace-Id", c.TraceHeader))
+	}
+	if c.MaxRecursion <= 0 {
+		c.MaxRecursion = 10
 	}
 	c.ETagsSkip = names(c.ETagsSkip)
 	for _, pattern := range c.ETagsSkip {

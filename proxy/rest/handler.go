@@ -213,7 +213,7 @@ func isMissing(err error) bool {
 		return false
 	}
 	switch e.Code {
-	case "PGRST107", "PGRST200", "PGRST202", "PGRST204", "PGRST205":
+	case "PGRST107", "PGRST200", "PGRST202", "PGRST204", "PGRST205", "no_distance":
 		return true
 	}
 	return false
