@@ -1,11 +1,12 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
-// prints the ratio of the two; then what streaming changes costs those who write,
+// prints the ratio of the two; then what pages cost by cursor and by offset, what streaming changes costs those who write,
 // how soon a changed schema is served, and what realtime costs. All use loopback and end by themselves; two sides alternate
 // within one run.
 //
 //	go run ./tests/load              all cases
 //	go run ./tests/load -seconds 20 -rounds 5 row list
+//	go run ./tests/load pages
 //	go run ./tests/load idle fanout changes
 package main
 
@@ -131,6 +132,11 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 	if err := b.prepareStream(ctx); err != nil {
 		return err
 	}
+	if wanted(pagesCase) {
+		if err := b.pages(ctx); err != nil {
+			return err
+		}
+	}
 	if wanted(streamCase) {
 		if err := b.stream(ctx, seconds, rounds); err != nil {
 			return err
@@ -144,8 +150,8 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 	return b.realtime(ctx, seconds, rounds, wanted)
 }
 
-// streaming are the cases beside those of REST.
-var streaming = []string{streamCase, schemaCase, idleCase, fanOutCase, changesCase}
+// streaming are the cases whose database has all of ours.
+var streaming = []string{pagesCase, streamCase, schemaCase, idleCase, fanOutCase, changesCase}
 
 func caseNames() (names []string) {
 	for _, c := range cases {
