@@ -12,7 +12,7 @@ import (
 // exposed are the headers of ours and of the Supabase contract that a page's
 // script may read.
 const exposed = "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, ETag, Link, Location, " +
-	"Preference-Applied, Range-Unit, Retry-After, Server, Transfer-Encoding, X-Next-Cursor, X-Request-Id, X-Total-Count"
+	"Preference-Applied, Range-Unit, Retry-After, Server, Transfer-Encoding, X-Affected-Count, X-Next-Cursor, X-Request-Id, X-Total-Count"
 
 const corsMaxAge = 24 * 60 * 60 // seconds
 
@@ -45,7 +45,7 @@ func (l *Live) cors(w *web.Response, r *http.Request, origin string) (answered b
 		h.Set("Access-Control-Expose-Headers", exposed)
 		return false
 	}
-	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, QUERY")
 	// Echoed rather than listed: clients add headers of their own with each release.
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		h.Set("Access-Control-Allow-Headers", asked)

@@ -138,6 +138,11 @@ func TestMovingFromPostgREST(t *testing.T) {
 		"postgres://web_login:mysecretpassword@127.0.0.1:5432/postgres", login.String())
 }
 
+func TestQueryMore(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/query-more.md", nil)
+}
+
 func TestStreamChanges(t *testing.T) {
 	t.Parallel()
 	// A server of its own: the page begins where nobody has made our roles yet.
@@ -160,6 +165,11 @@ func TestRealtimePage(t *testing.T) {
 			"npm_config_prefer_offline=true", "npm_config_update_notifier=false",
 		},
 		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
+}
+
+func TestWriteTogetherPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/write-together.md", nil)
 }
 
 // sources are the files that a page may name: those that git would keep.
@@ -196,6 +206,11 @@ var (
 
 // What a page names must be there: a file in `code`, the target of a link, a line of
 // the README's tree.
+func TestSafeUpdatesPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/safe-updates.md", nil)
+}
+
 func TestDocsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	known := sources(t)

@@ -114,6 +114,9 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		return err
 	}
 	w.Role = caller.Role
+	if h.isBatch(hr) {
+		return h.batch(w, hr, caller)
+	}
 	r := h.pending.Get().(*request)
 	defer func() {
 		r.reset(&h.cfg) // the body must not outlive the request

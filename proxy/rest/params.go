@@ -98,7 +98,7 @@ func (r *request) scanFilter(p *param) (err error) {
 		p.expr, value, err = query.ParseExpr(p.value)
 	}
 	if err != nil {
-		return parseError(err)
+		return r.hintFilter(p, err)
 	}
 	if !found {
 		p.kind, p.slot = paramArg, r.addValue(p.value)

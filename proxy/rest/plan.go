@@ -42,6 +42,9 @@ type plan struct {
 	// page of a cursor, of which nobody knows how many rows are before it.
 	next  int
 	paged bool
+	// affected is the column with the number of written rows, where that of the
+	// answer may be another; 0 is none.
+	affected int
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool
@@ -99,7 +102,7 @@ func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
 		return nil, noRelation(c, r.schema, r.name)
 	}
 	if r.method == http.MethodOptions {
-		return &plan{allow: allowed(rel)}, nil
+		return &plan{allow: allowed(rel, cfg)}, nil
 	}
 	if err := p.tree(relationSource(rel)); err != nil {
 		return nil, err
@@ -110,8 +113,11 @@ func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
 	return p.write(rel)
 }
 
-func allowed(rel *catalog.Relation) string {
+func allowed(rel *catalog.Relation, cfg *Config) string {
 	s := "OPTIONS,GET,HEAD"
+	if cfg.Extensions {
+		s += "," + methodQuery
+	}
 	if rel.Insertable {
 		s += ",POST"
 	}

@@ -18,6 +18,8 @@ type request struct {
 	method string
 	// root tells the prefix itself, without a name below it.
 	root bool
+	// asks tells a read with parameters in its body.
+	asks bool
 	// rpc tells rpc/name from name.
 	rpc    bool
 	name   string
@@ -73,9 +75,18 @@ func (r *request) parse(hr *http.Request) error {
 		return err
 	}
 	r.prefs = parsePreferences(hr.Header, r.cfg.allowsOverride())
+	if r.cfg.Extensions {
+		r.prefs.takeOwn()
+		r.prefs.tellDeleted(r.method)
+	}
 	r.accept = acceptKey(hr.Header["Accept"])
 	if err := r.scan(hr.URL.RawQuery); err != nil {
 		return err
+	}
+	if r.asks {
+		if err := r.scanQuery(hr); err != nil {
+			return err
+		}
 	}
 	if err := r.narrowRows(hr.Header); err != nil {
 		return err
@@ -95,6 +106,7 @@ func (r *request) parsePath(path string) error {
 	if rest, ok := strings.CutPrefix(path, "rpc/"); ok {
 		r.rpc, path = true, rest
 	}
+	path = r.takeQuery(path)
 	if path == "" || strings.IndexByte(path, '/') >= 0 {
 		return errInvalidPath
 	}
@@ -255,7 +267,7 @@ func (r *request) shapeKey() []byte {
 		}
 	}
 	p := &r.prefs
-	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
+	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own)
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
 	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {

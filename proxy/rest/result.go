@@ -20,6 +20,8 @@ type result struct {
 	page     int64
 	total    int64 // -1: not known
 	inserted int64
+	// affected is how many rows a write touched.
+	affected int64
 	next     []byte // cursor of the next page; nil: none
 }
 
@@ -63,6 +65,10 @@ func readResult(raw *pg.Result, pl *plan) *result {
 	}
 	if pl.inserted > 0 {
 		res.inserted = number(v[pl.inserted])
+	}
+	res.affected = res.page
+	if pl.affected > 0 {
+		res.affected = number(v[pl.affected])
 	}
 	if pl.next > 0 {
 		res.next = v[pl.next]

@@ -16,6 +16,9 @@ const (
 
 // write plans POST, PATCH, PUT and DELETE of a relation.
 func (p *planner) write(rel *catalog.Relation) (*plan, error) {
+	if err := p.checkFiltered(); err != nil {
+		return nil, err
+	}
 	pl := &plan{mode: readWrite, relation: rel.Name, applied: p.writeApplied(rel)}
 	q := new(query.SQL)
 	returning := true
@@ -101,7 +104,7 @@ func (p *planner) selectWritten(rel *catalog.Relation, from func(*query.SQL)) {
 // writeApplied says which preferences a write takes notice of.
 func (p *planner) writeApplied(rel *catalog.Relation) preferences {
 	asked := &p.r.prefs
-	a := preferences{returning: asked.returning}
+	a := preferences{returning: asked.returning, own: p.appliedOwn()}
 	switch p.r.method {
 	case http.MethodPost:
 		a.missing = asked.missing
@@ -125,6 +128,7 @@ func (p *planner) writeAnswer(q *query.SQL, pl *plan, rel *catalog.Relation) {
 		p.planColumns(q, "count(*)", "null, ")
 		q.Add(p.bodyOf(pl, nil), ", count(*)", gucs)
 		p.inserted(q, pl)
+		p.affected(q, pl)
 		q.Add(" from (")
 		p.node(q, p.root)
 		q.Add(") as ", rowName)

@@ -15,6 +15,9 @@ type Code struct {
 // Codes lists our own codes and PostgREST's. SQLSTATEs are mapped by class, see
 // Classes.
 var Codes = []Code{
+	{"batch_invalid", http.StatusBadRequest, "a batch, or an operation of it, is not well formed, or asks for what can't be within a batch"},
+	{"batch_reference", http.StatusBadRequest, "a reference within a batch leads to no value of an earlier operation"},
+	{"batch_too_large", http.StatusRequestEntityTooLarge, "a batch has too many operations, or its answer would be too long"},
 	{"body_too_large", http.StatusRequestEntityTooLarge, "the request body is over the limit of its route class"},
 	{"client_gone", 499, "the client closed the connection before the answer (seen in logs only)"},
 	{"cursor_not_possible", http.StatusBadRequest, "the rows asked for can't be read on from a cursor; message and hint say why"},
@@ -32,6 +35,7 @@ var Codes = []Code{
 	{"stream_away", http.StatusServiceUnavailable, "changes of the database are not streamed now, so realtime stands still; /readyz names the reason"},
 	{"too_many_requests", http.StatusTooManyRequests, "a limit on how much is asked for is reached; try again later, or ask for less at once"},
 	{"unauthorized", http.StatusUnauthorized, "the route needs an API key or a token, and none came"},
+	{"unfiltered_write", http.StatusBadRequest, "an update or delete has no filter, and Prefer: handling=all-rows does not say that all rows are meant"},
 	{"unprocessable", http.StatusUnprocessableEntity, "the body is well formed, but not what the route takes"},
 	{"unsupported_media_type", http.StatusUnsupportedMediaType, "the body is of a type that the route doesn't take"},
 	{"json_too_deep", http.StatusBadRequest, "the body nests deeper than 64 levels"},
