@@ -454,8 +454,8 @@ func (r *request) appendFilters(b []byte) []byte {
 // setNext tells where the next page is (RFC 8288).
 func (h *Handler) setNext(head http.Header, hr *http.Request, r *request, pl *plan, cursor string) {
 	head["X-Next-Cursor"] = []string{cursor}
-	if !r.reads() {
-		return // the function's arguments are in the body
+	if hr.Method != http.MethodGet && hr.Method != http.MethodHead {
+		return // the rest of the request is in its body
 	}
 	b := append(make([]byte, 0, 256), '<')
 	b = append(b, h.base...)
