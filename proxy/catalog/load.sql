@@ -80,7 +80,8 @@ column_of as (
       'i', nullif(a.attidentity, ''),
       'e', e.labels,
       'c', col_description(a.attrelid, a.attnum)
-    ) order by a.attnum) as list
+    ) order by a.attnum) as list,
+    bool_or(a.attacl is not null) as granted
   from pg_attribute as a
   join relation as r on r.oid = a.attrelid
   join pg_type as t on t.oid = a.atttypid
@@ -133,6 +134,16 @@ argument as (
 )
 select json_build_object(
   'server', current_setting('server_version_num')::int,
+  -- Whether this login may read the guards; null where there never was one, or nothing
+  -- of ours at all.
+  'guards', (
+    select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
+    from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = 'fluxbase'
+      and c.relname = 'guards'
+      and pg_relation_size(c.oid) > 0
+  ),
   'schemas', (
     select json_agg(json_build_object(
       'n', n.nspname,
@@ -160,6 +171,7 @@ select json_build_object(
              when r.relkind in ('r', 'p') then 28
              else 0
            end,
+      'cg', c.granted,
       'cols', c.list
     ) order by r.nspname, r.relname)
     from relation as r

@@ -40,6 +40,9 @@ func (p *planner) call() (*plan, error) {
 	if err := p.tree(src); err != nil {
 		return nil, err
 	}
+	if err := p.checkGuards(); err != nil {
+		return nil, err
+	}
 	if p.page != nil && !f.Returns.Set {
 		return nil, noCursor("this function returns one row", "Call it without a cursor.")
 	}
@@ -255,6 +258,7 @@ func (p *planner) argument(q *query.SQL, a *catalog.Param) {
 
 // callStatement writes the statement around the rows of the call.
 func (p *planner) callStatement(pl *plan, f *catalog.Function) {
+	pl.hashed = p.r.method == http.MethodGet
 	q := new(query.SQL)
 	count := "count(*)"
 	if pl.single {

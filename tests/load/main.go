@@ -151,7 +151,7 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 }
 
 // streaming are the cases whose database has all of ours.
-var streaming = []string{pagesCase, streamCase, schemaCase, idleCase, fanOutCase, changesCase}
+var streaming = []string{pagesCase, streamCase, schemaCase, idleCase, fanOutCase, changesCase, policiesCase}
 
 func caseNames() (names []string) {
 	for _, c := range cases {
