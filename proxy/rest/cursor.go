@@ -27,6 +27,8 @@ type page struct {
 	// scope says of which rows in which order its cursors are.
 	scope string
 	terms []pageTerm
+	// asked is how many of them the request names; the others are of the key.
+	asked int
 	// after is the parameter with the cursor, nil for the first page; nulls has a
 	// byte for each term, '1' where the value is null.
 	after *param
@@ -131,6 +133,7 @@ func (p *planner) addPage() error {
 		}
 		n.order = terms
 	}
+	p.page = &page{asked: len(n.order)}
 	for _, name := range rel.PrimaryKey {
 		if !slices.ContainsFunc(n.order, func(t query.Term) bool {
 			return t.Relation == "" && t.Field.Name == name && len(t.Field.Path) == 0
@@ -138,7 +141,6 @@ func (p *planner) addPage() error {
 			n.order = append(n.order, query.Term{Field: query.Field{Name: name}})
 		}
 	}
-	p.page = &page{}
 	if after != nil && after.value != "" {
 		p.page.after, p.page.nulls = after, after.value
 	}
