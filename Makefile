@@ -11,7 +11,7 @@ TEST_FLAGS ?= -race -count=1 -timeout 15m
 # What the second run, on Postgres 18, would only repeat: tests that choose their
 # own version, because of tools that only Debian's 15 has, or need none, and those of
 # a page in a browser.
-ONCE := TestSQL$$|TAP|BodiesOfFunctions|EveryPostgresBetween|IsDownloadedOnce|FormADiamond|InChromium
+ONCE := TestSQL$$|TAP|BodiesOfFunctions|EveryPostgresBetween|IsDownloadedOnce|FormADiamond|InChromium|TypesOfTheSDK
 PG_CONFIG ?= pg_config
 
 .PHONY: help build test test-pg18 lint fmt docs bench soak extension install-extension dev clean tools
@@ -29,12 +29,12 @@ dev: ## a running backend: private Postgres, demo schema, server on http://127.0
 build: ## the static binary, dist/fluxbase
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o dist/fluxbase ./cmd/fluxbase
 
-test: tools tests/js/node_modules/.stamp ## all tests, as CI runs them: on Postgres 15, again on 18, smoke on 16 and 17
+test: tools tests/js/node_modules/.stamp sdk/js/node_modules/.stamp ## all tests, as CI runs them: on Postgres 15, again on 18, smoke on 16 and 17
 	go test $(TEST_FLAGS) ./...
 	@echo "again on Postgres 18"
 	FLUXBASE_TEST_PG=18 go test $(TEST_FLAGS) -skip '$(ONCE)' ./tests/...
 
-test-pg18: tests/js/node_modules/.stamp ## only the part that runs on Postgres 18
+test-pg18: tests/js/node_modules/.stamp sdk/js/node_modules/.stamp ## only the part that runs on Postgres 18
 	FLUXBASE_TEST_PG=18 go test $(TEST_FLAGS) -skip '$(ONCE)' ./tests/...
 
 lint: tests/js/node_modules/.stamp ## what CI lints: format, vet, staticcheck, migrations
@@ -60,7 +60,7 @@ bench: ## load on loopback beside pgbench, as ratios
 
 soak: ## the same load, one minute a side; ten minutes of hostile requests, and of crashes around the change stream
 	go run ./tests/load -seconds 60 -rounds 1
-	go test ./tests -count=1 -v -timeout 40m -run 'TestFuzzedRequests|TestTenThousandHostileTexts|TablesOwnHistory|BulkLoad|SnapshotsThenChanges|KeepCopies|HearWhatPoliciesShow|RevokedMembers|EvaluatorAgrees' -soak 10m
+	go test ./tests -count=1 -v -timeout 40m -run 'TestFuzzedRequests|TestTenThousandHostileTexts|TablesOwnHistory|BulkLoad|SnapshotsThenChanges|KeepCopies|HearWhatPoliciesShow|RevokedMembers|PagesUnderConcurrentWrites|EvaluatorAgrees' -soak 10m
 
 extension: ## dist/extension: the same database code for create extension
 	@mkdir -p dist/extension
@@ -73,7 +73,7 @@ install-extension: extension ## copy it into a Postgres (PG_CONFIG=, DESTDIR=)
 	install -m 644 dist/extension/fluxbase* "$(DESTDIR)$$($(PG_CONFIG) --sharedir)/extension/"
 
 clean: ## remove what was built and installed here; the data in .fluxbase stays
-	rm -rf dist tests/js/node_modules
+	rm -rf dist tests/js/node_modules sdk/js/dist sdk/js/node_modules
 
 tools:
 	@.ci/tools
@@ -85,4 +85,8 @@ tests/js/node_modules/.stamp: tests/js/package-lock.json
 	@echo "npm packages: the real client, Postgres 16 to 18, squawk, playwright (about 230 MB)"
 	cd tests/js && npm ci --ignore-scripts --no-progress --loglevel=error
 	@for pg in tests/js/node_modules/pg*; do (cd "$$pg" && node scripts/hydrate-symlinks.js); done
+	@touch $@
+
+sdk/js/node_modules/.stamp: sdk/js/package-lock.json
+	cd sdk/js && npm ci --ignore-scripts --no-progress --loglevel=error
 	@touch $@

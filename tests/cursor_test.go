@@ -71,6 +71,8 @@ create function public.some_things(below int) returns setof public.things langua
   as 'select * from public.things where id < below';
 create function public.cursor_is(cursor text, cursor_column text) returns text
   language sql immutable return cursor || '+' || cursor_column;
+create table public.growing (id int primary key);
+insert into public.growing values (1);
 create table public.odd (id int primary key, cursor int, cursor_column int);
 insert into public.odd values (1, 5, 6), (2, 7, 8);
 
@@ -92,7 +94,9 @@ do $$ begin
 end $$;
 `
 
-func withCursors(c *rest.Config) { c.Extensions, c.PlanEnabled, c.AggregatesEnabled = true, true, true }
+func withCursors(c *rest.Config) {
+	c.Extensions, c.ETags, c.PlanEnabled, c.AggregatesEnabled = true, true, true, true
+}
 
 // pages reads all pages of a path and gives the ids in the order that they came.
 func (s *restServer) pages(t testing.TB, path string, header ...string) (ids []int, pages int) {
@@ -212,6 +216,25 @@ func TestCursorRequests(t *testing.T) {
 		w = s.send(t, "HEAD", "/clients?limit=2&cursor="+w.Header().Get("X-Next-Cursor"), "")
 		w = s.send(t, "GET", "/clients?select=id&limit=1&cursor="+w.Header().Get("X-Next-Cursor"), "", "Accept: application/vnd.pgrst.object+json")
 		sameJSON(t, w.Body.Bytes(), `{"id": 7}`, false)
+	})
+	t.Run("an ETag tells whether more pages follow", func(t *testing.T) {
+		last := s.send(t, "GET", "/growing?cursor=&limit=1", "")
+		exec(t, s.db, `insert into public.growing values (2)`)
+		w := s.send(t, "GET", "/growing?cursor=&limit=1", "", "If-None-Match: "+last.Header().Get("Etag"))
+		if last.Header().Get("Etag") == "" || w.Code != 200 || w.Header().Get("X-Next-Cursor") == "" {
+			t.Errorf("%v, then %d %v", last.Header(), w.Code, w.Header())
+		}
+		w = s.send(t, "GET", "/growing?cursor=&limit=1", "", "If-None-Match: "+w.Header().Get("Etag"))
+		if w.Code != 304 || w.Header().Get("X-Next-Cursor") == "" {
+			t.Errorf("%d %v", w.Code, w.Header())
+		}
+	})
+	t.Run("a guard of the order does not hold for the key", func(t *testing.T) {
+		s.guard(t, `'anon', 'public.titles', orderable => '{title}'`)
+		s.check(t, restCase{path: "/titles?order=id&limit=1&cursor=", status: 403, want: `{"code": "guard_order"}`})
+		if ids, _ := s.pages(t, "/titles?order=title&limit=100"); len(ids) != 300 {
+			t.Errorf("%v", ids)
+		}
 	})
 	t.Run("POST has the function's arguments in its body", func(t *testing.T) {
 		w := s.send(t, "POST", "/rpc/some_things?select=id&limit=2&cursor=", `{"below": 4}`)

@@ -148,6 +148,11 @@ func TestQueryMore(t *testing.T) {
 	runPage(t, "../docs/how-to/query-more.md", nil)
 }
 
+func TestPagesPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/pages.md", []string{"PATH=" + toolsFolder(t) + ":" + os.Getenv("PATH")})
+}
+
 func TestStreamChanges(t *testing.T) {
 	t.Parallel()
 	// A server of its own: the page begins where nobody has made our roles yet.

@@ -27,6 +27,8 @@ type page struct {
 	// scope says of which rows in which order its cursors are.
 	scope string
 	terms []pageTerm
+	// asked is how many of them the request names; the others are of the key.
+	asked int
 	// after is the parameter with the cursor, nil for the first page; nulls has a
 	// byte for each term, '1' where the value is null.
 	after *param
@@ -133,6 +135,7 @@ func (p *planner) addPage() error {
 		}
 		n.order = terms
 	}
+	p.page = &page{asked: len(n.order)}
 	for _, name := range rel.PrimaryKey {
 		if !slices.ContainsFunc(n.order, func(t query.Term) bool {
 			return t.Relation == "" && t.Field.Name == name && len(t.Field.Path) == 0
@@ -140,7 +143,6 @@ func (p *planner) addPage() error {
 			n.order = append(n.order, query.Term{Field: query.Field{Name: name}})
 		}
 	}
-	p.page = &page{}
 	if after != nil && after.value != "" {
 		p.page.after, p.page.nulls = after, after.value
 	}
@@ -458,8 +460,8 @@ func (r *request) appendFilters(b []byte) []byte {
 // setNext tells where the next page is (RFC 8288).
 func (h *Handler) setNext(head http.Header, hr *http.Request, r *request, pl *plan, cursor string) {
 	head["X-Next-Cursor"] = []string{cursor}
-	if !r.reads() || r.asks {
-		return // arguments or parameters are in the body
+	if hr.Method != http.MethodGet && hr.Method != http.MethodHead {
+		return // the rest of the request is in its body
 	}
 	b := append(make([]byte, 0, 256), '<')
 	b = append(b, h.base...)

@@ -45,6 +45,9 @@ func validatorsOf(body []byte, pl *plan, res *result) (v validators) {
 	if res.total >= 0 { // Content-Range shows it too
 		suffix = "." + strconv.FormatInt(res.total, 10)
 	}
+	if res.next != nil { // the same rows may have been the last ones
+		suffix += ".next"
+	}
 	version := ""
 	if res.page == 1 {
 		version, v.modified = res.version, res.modified

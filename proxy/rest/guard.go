@@ -89,6 +89,9 @@ func (p *planner) checkNode(n *node) error {
 	}
 	for i := range n.order {
 		t := &n.order[i]
+		if n == p.root && p.page != nil && i >= p.page.asked {
+			break // the rest of the key, which only a cursor needs
+		}
 		of, by, column := n, &g, t.Field.Name
 		if t.Relation != "" {
 			of = n.byOuter(t.Relation)

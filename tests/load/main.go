@@ -1,13 +1,15 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
-// prints the ratio of the two; then what streaming changes costs those who write,
-// how soon a changed schema is served, and what realtime costs. Rows in bulk are
-// measured beside psql's \copy. All use loopback and end by themselves; two sides alternate
+// prints the ratio of the two; then what pages cost by cursor and by offset, what
+// streaming changes costs those who write, how soon a changed schema is served, and what
+// realtime costs. Rows in bulk are measured beside psql's \copy. All use loopback and end
+// by themselves; two sides alternate
 // within one run.
 //
 //	go run ./tests/load              all cases
 //	go run ./tests/load -seconds 20 -rounds 5 row list
 //	go run ./tests/load -rows 200000 export import
+//	go run ./tests/load pages
 //	go run ./tests/load idle fanout changes
 package main
 
@@ -139,6 +141,11 @@ func run(ctx context.Context, seconds, rounds, conns, pool, rows int, names []st
 	if err := b.prepareStream(ctx); err != nil {
 		return err
 	}
+	if wanted(pagesCase) {
+		if err := b.pages(ctx); err != nil {
+			return err
+		}
+	}
 	if wanted(streamCase) {
 		if err := b.stream(ctx, seconds, rounds); err != nil {
 			return err
@@ -152,8 +159,8 @@ func run(ctx context.Context, seconds, rounds, conns, pool, rows int, names []st
 	return b.realtime(ctx, seconds, rounds, wanted)
 }
 
-// streaming are the cases beside those of REST.
-var streaming = []string{streamCase, schemaCase, idleCase, fanOutCase, changesCase, policiesCase}
+// streaming are the cases whose database has all of ours.
+var streaming = []string{pagesCase, streamCase, schemaCase, idleCase, fanOutCase, changesCase, policiesCase}
 
 func caseNames() (names []string) {
 	for _, c := range cases {
