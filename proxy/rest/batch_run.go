@@ -157,6 +157,9 @@ func (run *batchRun) send(op *batchOperation) {
 	if settings != nil {
 		run.set(settings)
 	}
+	for _, st := range op.r.statementsBefore(op.plan, op.cat.Version) {
+		run.steps.Drop(path, &st)
+	}
 	st := &pg.Statement{SQL: op.plan.sql, Args: op.r.bind(op.plan.params), Version: op.cat.Version}
 	run.steps.Send(path, st, op.plan.after)
 	if settings != nil {

@@ -28,6 +28,7 @@ func TestGolden(t *testing.T) {
 			}
 			cfg := testConfig(t, func(c *Config) {
 				c.AggregatesEnabled = true
+				c.Extensions = strings.Contains(file, "beyond")
 				if strings.Contains(file, "max_rows") {
 					c.MaxRows = new(int64(1000))
 				}
@@ -49,10 +50,19 @@ func TestGolden(t *testing.T) {
 					fmt.Fprintf(&got, "error %v\n\n", err)
 					continue
 				}
-				pl, err := makePlan(r, c, cfg)
+				if cfg.Extensions {
+					err = r.readNests(c)
+				}
+				pl := new(plan)
+				if err == nil {
+					pl, err = makePlan(r, c, cfg)
+				}
 				if err != nil {
 					fmt.Fprintf(&got, "error %v\n\n", err)
 					continue
+				}
+				for _, st := range pl.before {
+					fmt.Fprintf(&got, "%s\n", st.sql)
 				}
 				fmt.Fprintf(&got, "%s\n", pl.sql)
 				for i, arg := range r.bind(pl.params) {

@@ -165,6 +165,11 @@ func answerOptions(w *web.Response, allow string) {
 // new in the database, so that one is asked afresh before anyone is refused.
 func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog, error) {
 	cat := h.deps.Catalog.Current()
+	if h.cfg.Extensions && cat != nil {
+		if err := r.readNests(cat); err != nil {
+			return nil, nil, err
+		}
+	}
 	key := r.shapeKey()
 	if cat != nil {
 		if pl := h.plans.get(cat.Version, key); pl != nil {
@@ -183,6 +188,12 @@ func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog
 			return nil, nil, web.CatalogNotLoaded
 		case fresh != cat:
 			cat = fresh
+			if h.cfg.Extensions {
+				if err := r.readNests(cat); err != nil {
+					return nil, nil, err
+				}
+				key = r.shapeKey()
+			}
 			pl, err = makePlan(r, cat, &h.cfg)
 		}
 	}

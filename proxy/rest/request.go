@@ -40,6 +40,9 @@ type request struct {
 	// keys: they may then differ.
 	columns bool
 
+	// nest is the shape of a body that holds related rows.
+	nest *nest
+
 	key []byte // of the plan
 }
 
@@ -266,6 +269,9 @@ func (r *request) shapeKey() []byte {
 	for i, k := range r.shape.keys {
 		flat := i < len(r.shape.values) && r.shape.values[i].flat
 		b = append(append(append(b, byte(b2i(flat))), k...), 0)
+	}
+	if r.nest != nil {
+		b = r.nest.appendShape(b)
 	}
 	for i := range r.params {
 		b = append(b, 0)

@@ -16,6 +16,9 @@ const (
 
 // write plans POST, PATCH, PUT and DELETE of a relation.
 func (p *planner) write(rel *catalog.Relation) (*plan, error) {
+	if p.r.nest != nil {
+		return p.nested(rel)
+	}
 	pl := &plan{mode: readWrite, relation: rel.Name, applied: p.writeApplied(rel)}
 	q := new(query.SQL)
 	returning := true

@@ -25,6 +25,7 @@ var Codes = []Code{
 	{"internal_error", http.StatusInternalServerError, "something failed inside; the log has more under the request id"},
 	{"invalid_request", http.StatusBadRequest, "the request is not well formed HTTP for this route"},
 	{"method_not_allowed", http.StatusMethodNotAllowed, "the route exists, but not for this method; see the Allow header"},
+	{"nested_invalid", http.StatusBadRequest, "related rows in the body of an insert can't be inserted so"},
 	{"not_found", http.StatusNotFound, "no route has this path"},
 	{"request_timeout", http.StatusGatewayTimeout, "the request ran into its deadline; its transaction was rolled back"},
 	{"shutting_down", http.StatusServiceUnavailable, "the process is stopping; try again, another one answers"},
