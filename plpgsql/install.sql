@@ -21,7 +21,7 @@ begin
   for v_function in
     select p.oid
     from pg_proc as p
-    where p.pronamespace = any (array['auth', 'fluxbase', 'realtime']::regnamespace[])
+    where p.pronamespace = any (array['auth', 'fluxbase', 'pagination', 'realtime']::regnamespace[])
     and p.proowner = 'fluxbase_admin'::regrole
   loop
     execute format(
@@ -49,6 +49,14 @@ $$;
 {{ template "fluxbase/store_position.sql" . }}
 {{ template "fluxbase/oldest_position.sql" . }}
 {{ template "fluxbase/forget_consumer.sql" . }}
+
+{{ template "pagination/rotate_key.sql" . }}
+{{ template "pagination/seal.sql" . }}
+{{ template "pagination/encode.sql" . }}
+{{ template "pagination/decode.sql" . }}
+{{ template "pagination/text_of.sql" . }}
+{{ template "pagination/terms.sql" . }}
+{{ template "pagination/page.sql" . }}
 
 {{ template "realtime/has_identity.sql" . }}
 {{ template "realtime/check_table.sql" . }}
@@ -103,6 +111,14 @@ $$;
 {{ template "realtime/match.sql" . }}
 {{ template "realtime/check_changes.sql" . }}
 {{ template "realtime/explain.sql" . }}
+
+do $$
+begin
+  if not exists (select from pagination.keys as k) then
+    perform pagination.rotate_key();
+  end if;
+end;
+$$;
 
 reset role;
 

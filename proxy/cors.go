@@ -12,7 +12,7 @@ import (
 // exposed are the headers of ours and of the Supabase contract that a page's
 // script may read.
 const exposed = "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, ETag, Link, Location, " +
-	"Preference-Applied, Range-Unit, Retry-After, Server, Transfer-Encoding, X-Request-Id, X-Total-Count"
+	"Preference-Applied, Range-Unit, Retry-After, Server, Transfer-Encoding, X-Affected-Count, X-Next-Cursor, X-Request-Id, X-Total-Count"
 
 const corsMaxAge = 24 * 60 * 60 // seconds
 

@@ -201,6 +201,11 @@ var (
 
 // What a page names must be there: a file in `code`, the target of a link, a line of
 // the README's tree.
+func TestSafeUpdatesPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/safe-updates.md", nil)
+}
+
 func TestDocsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	known := sources(t)

@@ -259,8 +259,9 @@ func tablesOf(t *testing.T, conn *pgx.Conn) string {
 		  order by c.oid::regclass::text), '')
 		from pg_class as c
 		where c.relkind in ('r', 'p')
-		and c.oid <> 'fluxbase.message_keys'::regclass
-		and c.relnamespace in ('auth'::regnamespace, 'fluxbase'::regnamespace, 'realtime'::regnamespace)`
+		and c.oid <> all (array['fluxbase.message_keys', 'pagination.keys']::regclass[])
+		and c.relnamespace in ('auth'::regnamespace, 'fluxbase'::regnamespace,
+			'pagination'::regnamespace, 'realtime'::regnamespace)`
 	var all string
 	if err := conn.QueryRow(t.Context(), ask).Scan(&all); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"context"
 	"net"
 	"net/url"
 	"sync"
@@ -13,7 +14,9 @@ import (
 // exec runs statements as the owner of db.
 func exec(t testing.TB, db *dbtest.DB, statements string) {
 	t.Helper()
-	if _, err := db.Conn(t).Exec(t.Context(), statements); err != nil {
+	conn := db.Conn(t)
+	defer conn.Close(context.Background()) // a soak has many thousands of these
+	if _, err := conn.Exec(t.Context(), statements); err != nil {
 		t.Fatalf("%s: %v", statements, err)
 	}
 }

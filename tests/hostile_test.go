@@ -64,7 +64,7 @@ func fingerprint(t *testing.T, conn *pgx.Conn) map[string]string {
 		from pg_class as c
 		join pg_namespace as n on n.oid = c.relnamespace
 		where c.relkind = 'r'
-		and n.nspname in ('public', 'auth', 'fluxbase', 'realtime')`)
+		and n.nspname in ('public', 'auth', 'fluxbase', 'pagination', 'realtime')`)
 	if err != nil {
 		t.Fatal(err)
 	}

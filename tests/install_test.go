@@ -87,12 +87,12 @@ const snapshotQuery = `
 with ours as (
   select n.oid, n.nspname, n.nspowner, n.nspacl
   from pg_namespace as n
-  where n.nspname in ('auth', 'fluxbase', 'realtime')
+  where n.nspname in ('auth', 'fluxbase', 'pagination', 'realtime')
 ),
 grants (what, acl) as (
   select format('schema %s', n.nspname), coalesce(n.nspacl, acldefault('n', n.nspowner))
   from pg_namespace as n
-  where n.nspname in ('auth', 'fluxbase', 'realtime', 'public')
+  where n.nspname in ('auth', 'fluxbase', 'pagination', 'realtime', 'public')
   union all
   select format('relation %s', c.oid::regclass), coalesce(c.relacl, acldefault('r', c.relowner))
   from pg_class as c

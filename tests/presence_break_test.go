@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gorilla/websocket"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fluxbase/fluxbase/tests/dbtest"
@@ -54,6 +55,9 @@ func TestPresenceOutlivesWhatDies(t *testing.T) {
 	told := witness.told
 	c.Kill()
 	kill(t, two)
+	if code := openSocket(t, one).closed(); code != websocket.CloseTryAgainLater {
+		t.Errorf("while Postgres is away a connection ends with %d", code)
+	}
 	c.Restart(t)
 	admin = db.Conn(t)
 	eventually(t, "ada is entered again", func() bool { return strings.Join(listed(t, admin, "a"), ", ") == adaThere })

@@ -244,7 +244,7 @@ func (p *policyHistory) round() {
 	case 0:
 		p.exec(fmt.Sprintf(`delete from public.members where room = '%s'`, room))
 	case 1:
-		p.exec(fmt.Sprintf(`update public.members set room = room || 'x' where user_id = '%s'`, user))
+		p.exec(fmt.Sprintf(`update public.members set room = room || ' %d' where user_id = '%s'`, p.mark, user))
 	default:
 		p.exec(fmt.Sprintf(`insert into public.members values ('%s', '%s') on conflict do nothing`, user, room))
 	}

@@ -25,7 +25,7 @@ func TestFunctionReferenceIsCurrent(t *testing.T) {
 		   where a.privilege_type = 'EXECUTE' and a.grantee <> p.proowner)
 		from pg_proc as p
 		join pg_namespace as n on n.oid = p.pronamespace
-		where n.nspname in ('auth', 'fluxbase', 'realtime')
+		where n.nspname in ('auth', 'fluxbase', 'pagination', 'realtime')
 		and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
 		order by 1, 2`)
 	if err != nil {

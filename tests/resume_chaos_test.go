@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,13 @@ type keeper struct {
 	has                copied
 	resumes, snapshots int
 	ended              bool
+	// trail is what happened last, for whoever reads of a failure.
+	trail []string
+}
+
+func (k *keeper) note(format string, args ...any) {
+	k.trail = append(k.trail, time.Now().Format("05.000 ")+fmt.Sprintf(format, args...))
+	k.trail = k.trail[max(0, len(k.trail)-30):]
 }
 
 // keep goes on until the row end comes, or says what is wrong with what comes.
@@ -31,7 +39,7 @@ func (k *keeper) keep(ctx context.Context, pick func() *server) error {
 		wrong := k.session(pick())
 		switch {
 		case wrong != nil:
-			return wrong
+			return fmt.Errorf("%w\n%s", wrong, strings.Join(k.trail, "\n"))
 		case ctx.Err() != nil:
 			return fmt.Errorf("the end has not come; at %s after %d resumes and %d snapshots", k.position, k.resumes, k.snapshots)
 		}
@@ -54,6 +62,7 @@ func (k *keeper) session(s *server) error {
 	if k.conn != nil {
 		defer k.close()
 	}
+	k.note("open %s at %q: %v", s.URL, k.position, err)
 	if err != nil {
 		time.Sleep(20 * time.Millisecond) // as a client that comes back does
 		return nil
@@ -69,6 +78,7 @@ func (k *keeper) session(s *server) error {
 	for left := 50 + rand.IntN(1000); left > 0 && !k.ended; left-- {
 		m, err := k.next()
 		if err != nil {
+			k.note("closed at %s: %v", k.position, err)
 			return nil
 		}
 		p := &m.Payload
@@ -94,6 +104,7 @@ func (k *keeper) session(s *server) error {
 			if p.Data.Type == "DELETE" {
 				row = p.Data.Old
 			}
+			k.note("%s %s %s %s", p.Position, p.Data.Table, p.Data.Type, row)
 			if err := k.take(p.Data.Table, p.Data.Type, row); err != nil {
 				return fmt.Errorf("%w; at %s, after %d resumes and %d snapshots", err, k.position, k.resumes, k.snapshots)
 			}
@@ -197,7 +208,7 @@ func TestClientsKeepCopiesWhateverDies(t *testing.T) {
 	writing.Wait()
 	finishPrepared(t, db)
 	exec(t, db, fmt.Sprintf(`insert into log values (-1, %d, 0)`, end))
-	late := time.AfterFunc(time.Minute, cancel)
+	late := time.AfterFunc(time.Minute+duration/2, cancel)
 	defer late.Stop()
 	keeping.Wait()
 	want := copied{}

@@ -145,7 +145,9 @@ func historyDB(t *testing.T, c *dbtest.Cluster) *dbtest.DB {
 // finishPrepared commits what writers have left prepared.
 func finishPrepared(t *testing.T, db *dbtest.DB) {
 	t.Helper()
-	rows, err := db.Conn(t).Query(t.Context(), `select gid from pg_prepared_xacts where database = current_database()`)
+	conn := db.Conn(t)
+	defer conn.Close(context.Background())
+	rows, err := conn.Query(t.Context(), `select gid from pg_prepared_xacts where database = current_database()`)
 	if err != nil {
 		t.Fatal(err)
 	}

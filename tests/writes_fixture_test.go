@@ -78,5 +78,3 @@ grant all on all sequences in schema public to anon, authenticated, service_role
 create table public.secret (id int primary key);
 revoke all on public.secret from anon, authenticated, service_role;
 `
-
-func withExtensions(c *restConfig) { c.Extensions = true }

@@ -84,10 +84,10 @@ func (h *Handler) isBatch(hr *http.Request) bool {
 		return false
 	}
 	if header := hr.Header.Get("Content-Type"); header != "" {
-		switch m := decodeMedia(header); {
-		case m.mime() == batchMedia:
+		if mediaName(header) == batchMedia {
 			return true
-		case m.kind != mediaJSON:
+		}
+		if decodeMedia(header).kind != mediaJSON {
 			return false
 		}
 	}
@@ -264,7 +264,7 @@ func (b *batchRequest) release() {
 // what the string says.
 func (op *batchOperation) text() ([]byte, error) {
 	header := op.header.Get("Content-Type")
-	if len(op.Body) == 0 || header == "" || decodeMedia(header).kind == mediaJSON || strings.HasSuffix(decodeMedia(header).mime(), "+json") {
+	if len(op.Body) == 0 || header == "" || decodeMedia(header).kind == mediaJSON || strings.HasSuffix(mediaName(header), "+json") {
 		return op.Body, nil
 	}
 	var s string

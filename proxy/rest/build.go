@@ -37,19 +37,26 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 	}
 	pl.applied.handling = p.r.prefs.handling
 	q := new(query.SQL)
+	with := "with "
+	if p.page != nil {
+		p.pageSource(q, with)
+		with = ", "
+	}
 	if p.csv() {
-		q.Add("with ", sourceName, " as (")
-		p.node(q, p.root)
+		q.Add(with, sourceName, " as (")
+		p.rows(q)
 		q.Add(") select ")
 		p.answer(q, pl, "count(*)")
 		p.total(q, pl, "count(*)", p.countRows)
+		p.next(q, pl)
 		q.Add(" from ", sourceName, " as ", rowName)
 	} else {
 		q.Add("select ")
 		p.answer(q, pl, "count(*)")
 		p.total(q, pl, "count(*)", p.countRows)
+		p.next(q, pl)
 		q.Add(" from (")
-		p.node(q, p.root)
+		p.rows(q)
 		q.Add(") as ", rowName)
 	}
 	p.explain(pl)
@@ -233,6 +240,9 @@ func (n *node) from(q *query.SQL) {
 func (p *planner) node(q *query.SQL, n *node) {
 	q.Add("select ")
 	group := p.list(q, n)
+	if n.keys != nil {
+		n.keys(q)
+	}
 	q.Add(" from ")
 	n.from(q)
 	for _, k := range n.kids {
@@ -240,7 +250,7 @@ func (p *planner) node(q *query.SQL, n *node) {
 			p.join(q, k)
 		}
 	}
-	p.where(q, n, func(q *query.SQL, outer string, has bool) {
+	and := p.where(q, n, func(q *query.SQL, outer string, has bool) {
 		q.Ident(outer)
 		if !n.byOuter(outer).link.ToOne() {
 			q.Add(".", embedName)
@@ -251,20 +261,28 @@ func (p *planner) node(q *query.SQL, n *node) {
 			q.Add(" is not distinct from null")
 		}
 	})
+	if n.after != nil {
+		n.after(q, and)
+	}
 	for i, g := range group {
 		q.Add([...]string{" group by ", ", "}[min(i, 1)], strconv.Itoa(g))
 	}
 	q.Order(n.alias, n.order, func(outer string) string { return outer })
-	if n.limit != nil {
-		q.Add(" limit ")
-		if rows, ok := p.constLimit(*n.limit); ok {
-			q.Add(rows)
-		} else {
-			q.Param(*n.limit)
-		}
-	}
+	p.limit(q, n)
 	if n.offset != nil {
 		q.Add(" offset ").Param(*n.offset)
+	}
+}
+
+func (p *planner) limit(q *query.SQL, n *node) {
+	if n.limit == nil {
+		return
+	}
+	q.Add(" limit ")
+	if rows, ok := p.constLimit(*n.limit); ok {
+		q.Add(rows)
+	} else {
+		q.Param(*n.limit)
 	}
 }
 
@@ -273,6 +291,8 @@ func (p *planner) constLimit(param int) (rows string, ok bool) {
 	switch param {
 	case limitParam:
 		return strconv.FormatInt(p.r.rows.limit, 10), p.r.rows.limit <= maxConstLimit
+	case pageParam:
+		return strconv.FormatInt(p.r.rows.limit+1, 10), p.r.rows.limit <= maxConstLimit
 	case maxRowsParam:
 		return strconv.FormatInt(*p.cfg.MaxRows, 10), true
 	}

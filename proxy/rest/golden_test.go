@@ -28,7 +28,7 @@ func TestGolden(t *testing.T) {
 			}
 			cfg := testConfig(t, func(c *Config) {
 				c.AggregatesEnabled = true
-				c.Extensions = strings.Contains(file, "beyond")
+				c.Extensions = strings.Contains(file, "beyond") || strings.Contains(file, "cursor")
 				if strings.Contains(file, "max_rows") {
 					c.MaxRows = new(int64(1000))
 				}

@@ -274,5 +274,11 @@ func (h *Handler) databaseError(err error, caller pg.Caller) error {
 	if !errors.As(err, &pgErr) {
 		return web.FromPostgres(err, false)
 	}
+	if e := raised(pgErr); e != nil {
+		return e
+	}
+	if e := cursorError(pgErr); e != nil {
+		return e
+	}
 	return web.FromPostgres(err, caller.Role == h.anon)
 }

@@ -33,6 +33,11 @@ type node struct {
 	// grouped tells that a parent groups by the columns that this spread gives it.
 	grouped bool
 	depth   int
+
+	// Of the root of a page only: keys adds the values of its order to what is selected,
+	// after adds the condition that it comes after the cursor.
+	keys  func(*query.SQL)
+	after func(q *query.SQL, and string)
 }
 
 // source is where a node's rows come from.

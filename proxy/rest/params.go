@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -23,6 +24,11 @@ const (
 	paramFilter
 	paramArg  // of a function
 	paramForm // of a function, from a form: its key is a name as it is
+	paramCursor
+	paramCursorColumn
+	paramOnConflictConstraint
+	paramOnConflictWhere
+	paramUpdateColumns
 )
 
 // param is one parameter of the URL, decoded.
@@ -80,6 +86,12 @@ func (r *request) scanParam(p *param) (err error) {
 		r.values = append(r.values, values...)
 		return parseError(err)
 	case paramFilter:
+		if r.cfg.Extensions && r.method == http.MethodPost && r.scanUpsert(p) {
+			return nil
+		}
+		if (p.key == "cursor" || p.key == "cursor_column") && r.scanCursor(p) {
+			return nil
+		}
 		return r.scanFilter(p)
 	}
 	return nil
@@ -93,7 +105,7 @@ func (r *request) scanFilter(p *param) (err error) {
 		p.expr, value, err = query.ParseExpr(p.value)
 	}
 	if err != nil {
-		return parseError(err)
+		return r.hintFilter(p, err)
 	}
 	if !found {
 		p.kind, p.slot = paramArg, r.addValue(p.value)

@@ -40,6 +40,13 @@ type plan struct {
 	// total and inserted are the columns of the answer with the count of all
 	// rows and with the number of rows that are new; 0 is none.
 	total, inserted int
+	// next is the column with the cursor of the next page; 0 is none. paged tells a
+	// page of a cursor, of which nobody knows how many rows are before it.
+	next  int
+	paged bool
+	// affected is the column with the number of written rows, where that of the
+	// answer may be another; 0 is none.
+	affected int
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool
@@ -62,6 +69,8 @@ const (
 	limitParam
 	offsetParam
 	maxRowsParam
+	pageParam    // the limit and one more
+	filtersParam // a digest of the filters
 )
 
 // planner makes the plan of a request. It does no I/O.
@@ -80,6 +89,8 @@ type planner struct {
 	// legacy are the embeds that a parameter names by their relation although
 	// they have an alias.
 	legacy []*node
+	// page is there where a cursor is.
+	page *page
 }
 
 // makePlan plans r; an error is the client's.
@@ -139,6 +150,7 @@ func (p *planner) tree(src source) error {
 		p.addFilters,
 		p.addOrders,
 		p.addRanges,
+		p.addPage,
 		func() error { return p.finish(p.root, false) },
 	} {
 		if err := step(); err != nil {

@@ -14,6 +14,7 @@ type preferences struct {
 	tx         uint8
 	missing    uint8
 	handling   uint8
+	own        uint8 // bits of those beyond PostgREST's
 
 	timezone    string
 	maxAffected int64
@@ -126,7 +127,7 @@ func choose(field *uint8, names []string, s string) bool {
 
 // applied writes Preference-Applied; which says what took effect.
 func (p *preferences) applied(which preferences) string {
-	var list [8]string
+	var list [8 + len(owns)]string
 	n := 0
 	add := func(s string) {
 		if s != "" {
@@ -140,6 +141,11 @@ func (p *preferences) applied(which preferences) string {
 	add(counts[p.count])
 	add(txs[p.tx])
 	add(handlings[p.handling])
+	for i, name := range owns {
+		if which.own&(1<<i) != 0 {
+			add(name)
+		}
+	}
 	if p.timezone != "" {
 		add("timezone=" + p.timezone)
 	}

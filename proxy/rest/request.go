@@ -43,6 +43,10 @@ type request struct {
 	// nest is the shape of a body that holds related rows.
 	nest *nest
 
+	// patch is a body of patchMedia, changes one of changesMedia.
+	patch   []patchAction
+	changes []change
+
 	key []byte // of the plan
 }
 
@@ -76,6 +80,10 @@ func (r *request) parse(hr *http.Request) error {
 		return err
 	}
 	r.prefs = parsePreferences(hr.Header, r.cfg.allowsOverride())
+	if r.cfg.Extensions {
+		r.prefs.takeOwn()
+		r.prefs.tellDeleted(r.method)
+	}
 	r.accept = acceptKey(hr.Header["Accept"])
 	if err := r.scan(hr.URL.RawQuery); err != nil {
 		return err
@@ -176,6 +184,14 @@ func (r *request) readBody(hr *http.Request) error {
 	if header != "" && header != "application/json" {
 		r.content = decodeMedia(header).kind
 	}
+	if r.method == http.MethodPatch && r.cfg.Extensions {
+		switch mediaName(header) {
+		case patchMedia:
+			return r.readPatch()
+		case changesMedia:
+			return r.readChanges()
+		}
+	}
 	switch r.content {
 	case mediaJSON:
 		for i := range r.params {
@@ -258,7 +274,7 @@ func (r *request) shapeKey() []byte {
 		}
 	}
 	p := &r.prefs
-	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling)
+	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own)
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
 	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {
@@ -269,6 +285,12 @@ func (r *request) shapeKey() []byte {
 	for i, k := range r.shape.keys {
 		flat := i < len(r.shape.values) && r.shape.values[i].flat
 		b = append(append(append(b, byte(b2i(flat))), k...), 0)
+	}
+	for i := range r.patch {
+		b = r.patch[i].appendShape(b)
+	}
+	for i := range r.changes {
+		b = r.changes[i].appendShape(b)
 	}
 	if r.nest != nil {
 		b = r.nest.appendShape(b)
@@ -287,7 +309,8 @@ func (r *request) shapeKey() []byte {
 func (p *param) appendShape(b []byte) []byte {
 	b = append(append(append(b, byte(p.kind)), p.key...), 0)
 	switch p.kind {
-	case paramSelect, paramColumns, paramOnConflict, paramOrder:
+	case paramSelect, paramColumns, paramOnConflict, paramOrder, paramCursor, paramCursorColumn,
+		paramOnConflictConstraint, paramOnConflictWhere, paramUpdateColumns:
 		b = append(b, p.value...)
 	case paramLimit, paramOffset:
 		if p.embedded() && p.slot < 0 {

@@ -74,12 +74,15 @@ func (h *Handler) answerOf(head http.Header, hr *http.Request, r *request, pl *p
 	case r.rpc || r.reads():
 		return h.readAnswer(head, hr, r, pl, res)
 	case r.method == http.MethodPut:
+		setAffected(head, r, res)
 		return putAnswer(r, res), nil
 	}
+	setAffected(head, r, res)
 	total := int64(-1)
 	if r.prefs.count == countExact || r.prefs.count == countEstimated {
 		total = res.page
 	}
+	total = r.openTotal(total, res)
 	full := r.prefs.returning == returnRepresentation
 	a := answer{status: http.StatusNoContent, body: res.body, content: full}
 	switch r.method {
@@ -103,6 +106,7 @@ func (h *Handler) answerOf(head http.Header, hr *http.Request, r *request, pl *p
 	if !full {
 		a.body = nil
 	}
+	a.tellAffected(r, pl, res)
 	return a, nil
 }
 
@@ -129,7 +133,14 @@ func (h *Handler) readAnswer(head http.Header, hr *http.Request, r *request, pl 
 			a.status = http.StatusPartialContent
 		}
 	}
-	setRange(head, first, first+res.page-1, res.total)
+	if pl.paged {
+		setRange(head, 1, 0, res.total)
+	} else {
+		setRange(head, first, first+res.page-1, res.total)
+	}
+	if res.next != nil {
+		h.setNext(head, hr, r, pl, string(res.next))
+	}
 	if pl.void {
 		return answer{status: http.StatusNoContent}, nil
 	}

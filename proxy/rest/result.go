@@ -20,6 +20,9 @@ type result struct {
 	page     int64
 	total    int64 // -1: not known
 	inserted int64
+	// affected is how many rows a write touched.
+	affected int64
+	next     []byte // cursor of the next page; nil: none
 }
 
 // checkOf gives the test that an answer must pass, else the transaction is
@@ -62,6 +65,13 @@ func readResult(raw *pg.Result, pl *plan) *result {
 	}
 	if pl.inserted > 0 {
 		res.inserted = number(v[pl.inserted])
+	}
+	res.affected = res.page
+	if pl.affected > 0 {
+		res.affected = number(v[pl.affected])
+	}
+	if pl.next > 0 {
+		res.next = v[pl.next]
 	}
 	return res
 }

@@ -16,6 +16,7 @@ const scalarName = "pgrst_scalar"
 
 // call plans a function.
 func (p *planner) call() (*plan, error) {
+	p.leaveArguments()
 	names, err := p.argumentNames()
 	if err != nil {
 		return nil, err
@@ -38,6 +39,9 @@ func (p *planner) call() (*plan, error) {
 	}
 	if err := p.tree(src); err != nil {
 		return nil, err
+	}
+	if p.page != nil && !f.Returns.Set {
+		return nil, noCursor("this function returns one row", "Call it without a cursor.")
 	}
 	pl := &plan{
 		mode: readWrite, relation: f.Name, settings: p.cfg.hoist(f.Settings),
@@ -259,7 +263,7 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 	// A count apart from the page, and the CSV's header, need the rows twice; the
 	// function is called once.
 	exact := p.r.prefs.count == countExact || p.r.prefs.count == countEstimated
-	twice := exact && (p.root.limit != nil || p.root.offset != nil) && !pl.single
+	twice := (exact && (p.root.limit != nil || p.root.offset != nil) || p.page != nil) && !pl.single
 	if twice {
 		call, alias := p.root.source.from, p.root.alias
 		q.Add("with _fx_call as materialized (select ").Ident(alias).Add(".* from ")
@@ -267,9 +271,12 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 		q.Add(") ")
 		p.root.source.from = func(q *query.SQL) { q.Add("_fx_call as ").Ident(alias) }
 	}
+	if p.page != nil {
+		p.pageSource(q, ", ")
+	}
 	if p.csv() {
 		q.Add([...]string{"with ", ", "}[b2i(twice)], sourceName, " as (")
-		p.node(q, p.root)
+		p.rows(q)
 		q.Add(") ")
 	}
 	q.Add("select ")
@@ -285,6 +292,7 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 	}
 	q.Add(", ", count, gucs)
 	p.total(q, pl, count, p.countRows)
+	p.next(q, pl)
 	q.Add(" from ")
 	switch {
 	case p.csv():
@@ -293,7 +301,7 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 		p.root.from(q)
 	default:
 		q.Add("(")
-		p.node(q, p.root)
+		p.rows(q)
 		q.Add(") as ", rowName)
 	}
 	pl.sql, pl.params = q.String(), q.Params

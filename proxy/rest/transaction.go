@@ -61,6 +61,10 @@ func (r *request) bind(params []int) [][]byte {
 			args[i] = r.bodyArg()
 		case limitParam:
 			args[i] = strconv.AppendInt(nil, r.rows.limit, 10)
+		case pageParam:
+			args[i] = strconv.AppendInt(nil, r.rows.limit+1, 10)
+		case filtersParam:
+			args[i] = r.appendFilters(nil)
 		case offsetParam:
 			args[i] = strconv.AppendInt(nil, r.rows.offset, 10)
 		default:

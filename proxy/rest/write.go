@@ -19,6 +19,9 @@ func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 	if p.r.nest != nil {
 		return p.nested(rel)
 	}
+	if err := p.checkFiltered(); err != nil {
+		return nil, err
+	}
 	pl := &plan{mode: readWrite, relation: rel.Name, applied: p.writeApplied(rel)}
 	q := new(query.SQL)
 	returning := true
@@ -104,11 +107,11 @@ func (p *planner) selectWritten(rel *catalog.Relation, from func(*query.SQL)) {
 // writeApplied says which preferences a write takes notice of.
 func (p *planner) writeApplied(rel *catalog.Relation) preferences {
 	asked := &p.r.prefs
-	a := preferences{returning: asked.returning}
+	a := preferences{returning: asked.returning, own: p.appliedOwn()}
 	switch p.r.method {
 	case http.MethodPost:
 		a.missing = asked.missing
-		if len(rel.PrimaryKey) > 0 || p.param(paramOnConflict) != nil {
+		if len(rel.PrimaryKey) > 0 || p.param(paramOnConflict) != nil || p.param(paramOnConflictConstraint) != nil {
 			a.resolution = asked.resolution
 		}
 	case http.MethodPatch:
@@ -128,6 +131,7 @@ func (p *planner) writeAnswer(q *query.SQL, pl *plan, rel *catalog.Relation) {
 		p.planColumns(q, "count(*)", "null, ")
 		q.Add(p.bodyOf(pl, nil), ", count(*)", gucs)
 		p.inserted(q, pl)
+		p.affected(q, pl)
 		q.Add(" from (")
 		p.node(q, p.root)
 		q.Add(") as ", rowName)
@@ -368,17 +372,29 @@ func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalo
 	if put {
 		resolution = mergeDuplicates
 	}
-	if resolution == 0 || len(target) == 0 {
+	constraint := p.param(paramOnConflictConstraint)
+	if resolution == 0 || len(target) == 0 && constraint == nil {
 		return nil
 	}
-	q.Add(" on conflict (")
-	for i, name := range target {
-		if i > 0 {
-			q.Add(", ")
-		}
-		q.Ident(name)
+	cols, err := p.updatedColumns(rel, cols)
+	if err != nil {
+		return err
 	}
-	q.Add(")")
+	if constraint != nil {
+		q.Add(" on conflict on constraint ").Ident(constraint.value)
+	} else {
+		q.Add(" on conflict (")
+		for i, name := range target {
+			if i > 0 {
+				q.Add(", ")
+			}
+			q.Ident(name)
+		}
+		q.Add(")")
+		if err := p.conflictWhere(q, rel); err != nil {
+			return err
+		}
+	}
 	if resolution == ignoreDuplicates || len(cols) == 0 {
 		q.Add(" do nothing")
 		return nil
@@ -397,9 +413,18 @@ func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalo
 // update writes an update; false tells that it is a query of no row, which can't
 // return any either.
 func (p *planner) update(q *query.SQL, rel *catalog.Relation) (bool, error) {
+	switch {
+	case p.r.patch != nil:
+		return true, p.patchRow(q, rel)
+	case p.r.changes != nil:
+		return true, p.changeRow(q, rel)
+	}
 	cols, err := p.bodyColumns(rel)
 	if err != nil {
 		return false, err
+	}
+	if p.updatesEach() {
+		return true, p.updateEach(q, rel, cols)
 	}
 	if len(cols) == 0 { // an empty object changes nothing
 		q.Add("select ")

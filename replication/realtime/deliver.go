@@ -3,6 +3,8 @@ package realtime
 import (
 	"encoding/json"
 	"strconv"
+
+	"github.com/fluxbase/fluxbase/proxy/changes"
 )
 
 const (
@@ -15,6 +17,31 @@ const (
 type told struct {
 	ch        *channel
 	selection string
+}
+
+// deliverAll tells of the changes in the order of the log. Who can't be told of one is
+// told so in its place, before anything that came later: else a client that is cut off in
+// between would go on after what it never heard. Of one table that is said once, since
+// who reads it after that sees all of the batch.
+func (b *batch) deliverAll() {
+	warned := map[*changes.Relation]map[*channel]struct{}{}
+	for _, c := range b.changes {
+		at := place{c.tx.Position(), c.n}
+		if c.notice != "" {
+			b.notice(channelsOf(c.wanted), c.notice, c.relation.Table, at)
+			continue
+		}
+		for _, ch := range append(b.unsure[c], b.deliver(c, at)...) {
+			if _, done := warned[c.relation][ch]; done {
+				continue
+			}
+			if warned[c.relation] == nil {
+				warned[c.relation] = map[*channel]struct{}{}
+			}
+			warned[c.relation][ch] = struct{}{}
+			b.notice([]*channel{ch}, "A change of "+c.relation.Schema+"."+c.relation.Name+" could not be checked; read the table again", c.relation.Table, at)
+		}
+	}
 }
 
 // deliver tells of one change those who may see it, each channel once for each selection

@@ -65,7 +65,7 @@ const idleEvery = time.Second
 
 // follow tells clients of changes until ctx ends.
 func (h *Hub) follow(ctx context.Context) {
-	sub := h.Source.Subscribe(changes.Options{Want: changes.Want{AllTables: true, Prefixes: []string{ddlPrefix}}})
+	sub := h.sub
 	defer sub.Close()
 	now, cancel := context.WithCancel(ctx)
 	cancel()

@@ -71,6 +71,7 @@ type Hub struct {
 	decisions  decisions
 	doubts     []doubt
 	visibility visibility
+	sub        changes.Subscription // of follow
 	// reached is how far changes of tables have been taken from the stream, told how far
 	// they have been told; sent is the former of broadcasts.
 	reached, told, sent cursor
@@ -140,6 +141,9 @@ func New(cfg Config, deps Deps) *Hub {
 	h.claims.reset()
 	h.decisions = decisions{maxEntries: cfg.CacheEntries, maxBytes: cfg.CacheBytes, ttl: cfg.CacheTTL, metrics: h.metrics}
 	h.sender = newSender(deps.Emit)
+	// Before the stream begins: of what came between, a client that goes on after an earlier
+	// place would not be told.
+	h.sub = deps.Source.Subscribe(changes.Options{Want: changes.Want{AllTables: true, Prefixes: []string{ddlPrefix}}})
 	h.inspector.collect, h.inspector.refresh = h.figures, h.keepSlots
 	return h
 }

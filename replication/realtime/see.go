@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/replication/bus"
 )
@@ -47,20 +46,7 @@ func (h *Hub) tell(ctx context.Context, b *batch) {
 		h.check(ctx, b)
 	}
 	h.render(ctx, b)
-	unsure := map[*changes.Relation][]*channel{}
-	var at place
-	for _, c := range b.changes {
-		at = place{c.tx.Position(), c.n}
-		if c.notice != "" {
-			b.notice(channelsOf(c.wanted), c.notice, c.relation.Table, at)
-			continue
-		}
-		unsure[c.relation] = append(unsure[c.relation], b.unsure[c]...)
-		unsure[c.relation] = append(unsure[c.relation], b.deliver(c, at)...)
-	}
-	for r, list := range unsure {
-		b.notice(list, "A change of "+r.Schema+"."+r.Name+" could not be checked; read the table again", r.Table, at)
-	}
+	b.deliverAll()
 }
 
 // ask finds out who may see what of each set, of those for whom no plan decides.

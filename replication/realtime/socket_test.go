@@ -22,6 +22,7 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/proxy/web"
+	"github.com/fluxbase/fluxbase/replication"
 )
 
 const testSecret = "a secret of the tests, 32 bytes or more"
@@ -43,7 +44,12 @@ func serve(t *testing.T, cfg Config, wrap func(net.Listener) net.Listener) *serv
 	if err := cfg.Check(); err != nil {
 		t.Fatal(err)
 	}
-	h := New(cfg, Deps{Tokens: tokens, Log: slog.New(slog.DiscardHandler), Reg: prometheus.NewRegistry()})
+	log, reg := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	source, err := replication.New(replication.Config{Instance: "test"}, "", log, reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := New(cfg, Deps{Source: source, Tokens: tokens, Log: log, Reg: reg})
 	// All may connect.
 	h.admissions.ask = func(context.Context, []connectionChange) (map[string]string, error) { return nil, nil }
 	ctx, cancel := context.WithCancel(context.Background())

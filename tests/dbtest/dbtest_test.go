@@ -48,7 +48,7 @@ func TestEmptyHoldsNothingOfOurs(t *testing.T) {
 	t.Parallel()
 	conn := dbtest.Empty(t).Conn(t)
 	var schemas int
-	const ask = `select count(*) from pg_namespace where nspname in ('auth', 'fluxbase', 'realtime')`
+	const ask = `select count(*) from pg_namespace where nspname in ('auth', 'fluxbase', 'pagination', 'realtime')`
 	if err := conn.QueryRow(t.Context(), ask).Scan(&schemas); err != nil {
 		t.Fatal(err)
 	}

@@ -63,6 +63,14 @@ describe('writing', () => {
     ]) assert.deepEqual(await rows(call), [])
     assert.equal((await rows(adas.from('notes').select('body').eq('id', note.id)))[0].body, 'Candles, ink, paper.')
   })
+  test('a change or delete without a filter is refused, and says how to mean it', async () => {
+    for (const call of [adas.from('comments').delete(), adas.from('comments').update({ body: 'x' })]) {
+      const error = await refused(call, 400, 'unfiltered_write')
+      assert.match(error.hint, /handling=all-rows/)
+    }
+    const rolled = adas.from('notes').update({ body: 'x' }).setHeader('Prefer', 'handling=all-rows, handling=strict, max-affected=0')
+    await refused(rolled, 400, 'PGRST124')
+  })
   test('an insert for someone else is 403 with code 42501', async () => {
     const error = await refused(adas.from('notes').insert({ title: mine, owner_id: bob }), 403, '42501')
     assert.match(error.message, /row-level security policy for table "notes"/)
