@@ -1,6 +1,6 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
-// prints the ratio of the two; then what streaming changes costs those who write,
+// prints the ratio of the two; a batch beside single requests; then what streaming changes costs those who write,
 // how soon a changed schema is served, and what realtime costs. All use loopback and end by themselves; two sides alternate
 // within one run.
 //
@@ -125,6 +125,11 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 	if err := out.Flush(); err != nil {
 		return err
 	}
+	if wanted(batchCase) {
+		if err := b.batch(ctx, seconds, rounds); err != nil {
+			return err
+		}
+	}
 	if !slices.ContainsFunc(streaming, wanted) {
 		return nil
 	}
@@ -151,7 +156,7 @@ func caseNames() (names []string) {
 	for _, c := range cases {
 		names = append(names, c.name)
 	}
-	return append(names, streaming...)
+	return append(append(names, batchCase), streaming...)
 }
 
 func median(s []sample) sample {
