@@ -138,6 +138,11 @@ func TestMovingFromPostgREST(t *testing.T) {
 		"postgres://web_login:mysecretpassword@127.0.0.1:5432/postgres", login.String())
 }
 
+func TestQueryMore(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/query-more.md", nil)
+}
+
 func TestStreamChanges(t *testing.T) {
 	t.Parallel()
 	// A server of its own: the page begins where nobody has made our roles yet.
@@ -203,7 +208,7 @@ var (
 // the README's tree.
 func TestSafeUpdatesPage(t *testing.T) {
 	t.Parallel()
-	runPage(t, "../docs/how-to/safe-updates.md", nil)
+	runPage(t, "../docs/how-to/safe-updates.md", []string{"PATH=" + toolsFolder(t) + ":" + os.Getenv("PATH")})
 }
 
 func TestDocsNameWhatExists(t *testing.T) {

@@ -27,7 +27,7 @@ const (
 // operationHeaders are those that an operation may have of its own; what else a
 // request says, such as who sends it, is said once for the whole batch.
 var operationHeaders = []string{
-	"Accept", "Accept-Profile", "Content-Profile", "Content-Type", "Prefer", "Range", "Range-Unit",
+	"Accept", "Accept-Profile", "Content-Profile", "Content-Type", "If-Match", "If-None-Match", "Prefer", "Range", "Range-Unit",
 }
 
 // batchOperation is one request of a batch.
@@ -232,6 +232,8 @@ func (b *batchRequest) planWith(outer *http.Request, op *batchOperation, path st
 		return badBatch("count=planned and count=estimated can't be within a batch: ask for count=exact")
 	case op.plan.media == mediaPlan:
 		return badBatch("the plan of a statement can't be asked for within a batch")
+	case op.plan.export != nil:
+		return badBatch("an answer row by row can't be within a batch")
 	case op.plan.bytes:
 		return badBatch("an answer of bytes can't be within a batch")
 	}

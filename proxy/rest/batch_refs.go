@@ -80,7 +80,10 @@ func (op *batchOperation) answersJSON() bool {
 	if op.r.rpc {
 		return !op.plan.void && op.Method != "HEAD"
 	}
-	return op.Method == "GET" || !op.r.reads() && op.r.prefs.returning == returnRepresentation
+	if op.r.reads() {
+		return op.Method != "HEAD"
+	}
+	return op.r.prefs.returning == returnRepresentation
 }
 
 // parsePointer takes a JSON pointer apart (RFC 6901); that of the whole is nil.
@@ -112,11 +115,8 @@ func arrayIndex(token string) (int, bool) {
 	return n, err == nil
 }
 
-// value gives what a reference leads to. Of an operation that has not run it is null.
+// value gives what a reference leads to, once op has run.
 func (op *batchOperation) value(path []string) (any, error) {
-	if op.body == nil {
-		return nil, nil
-	}
 	if op.values == nil {
 		d := json.NewDecoder(bytes.NewReader(op.body))
 		d.UseNumber()

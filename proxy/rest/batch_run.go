@@ -225,6 +225,9 @@ func (run *batchRun) answer(op *batchOperation, raw *pg.Result) error {
 			return err
 		}
 	}
+	if op.plan.unmatched(raw) {
+		return errPrecondition
+	}
 	head := http.Header{}
 	a, err := run.h.compose(head, op.hr, op.r, op.plan, readResult(raw, op.plan))
 	if err != nil {

@@ -62,7 +62,7 @@ func (c *change) appendShape(b []byte) []byte {
 var numbers = []string{"smallint", "integer", "bigint", "numeric", "real", "double precision"}
 
 // changeRow writes the update of changes.
-func (p *planner) changeRow(q *query.SQL, rel *catalog.Relation) error {
+func (p *planner) changeRow(q *query.SQL, rel *catalog.Relation, pl *plan) error {
 	q.Add("update ").Ident(rel.Schema).Add(".").Ident(rel.Name).Add(" set ")
 	for i := range p.r.changes {
 		ch := &p.r.changes[i]
@@ -79,6 +79,7 @@ func (p *planner) changeRow(q *query.SQL, rel *catalog.Relation) error {
 		}
 	}
 	q.Where(rel.Name, p.root.where, noEmbeds)
+	p.guard(q, rel, pl)
 	return nil
 }
 

@@ -45,6 +45,7 @@ type Handler struct {
 	server  location
 	before  []pg.Statement
 	pending sync.Pool // of *request
+	streams streams
 }
 
 const serviceRole = "service_role"
@@ -55,7 +56,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 		cfg: cfg, deps: deps,
 		plans: newPlanCache(cfg.PlanCacheEntries, maxPlanBytes, deps.Registerer),
 		base:  strings.TrimSuffix(cfg.Prefix, "/") + "/",
-		paths: make(map[string]string, len(cfg.Schemas)),
+		paths: make(map[string]string, len(cfg.Schemas)), streams: make(streams, cfg.Streams),
 	}
 	for _, s := range cfg.Schemas {
 		h.paths[s] = searchPath(s, cfg.ExtraSearchPath)
@@ -122,7 +123,16 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		r.reset(&h.cfg) // the body must not outlive the request
 		h.pending.Put(r)
 	}()
+	r.streamed = w.Streamed
 	err = r.parse(hr)
+	if err == nil && r.streamed {
+		var leave func()
+		if leave, err = h.streams.enter(); err != nil {
+			return err
+		}
+		defer leave()
+		err = r.open(w, hr)
+	}
 	laps.end(lapParse)
 	if err != nil {
 		return err
@@ -142,6 +152,12 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		laps.end(lapTransaction)
 		answerOptions(w, pl.allow)
 		return nil
+	}
+	if pl.load != nil {
+		return h.runImport(w, hr, r, pl, cat, caller)
+	}
+	if pl.export != nil {
+		return h.export(w, hr, r, pl, cat, caller)
 	}
 	res, err := h.run(w, hr, r, pl, cat, caller)
 	laps.end(lapTransaction)
@@ -227,6 +243,10 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	raw, err := db.Do(hr.Context(), tx)
 	if err != nil {
 		return nil, h.databaseError(err, caller)
+	}
+	if pl.unmatched(raw) {
+		raw.Free()
+		return nil, errPrecondition
 	}
 	res := readResult(raw, pl)
 	if check := checkOf(r, pl); check != nil && pl.mode == readOnly {

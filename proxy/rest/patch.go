@@ -146,7 +146,7 @@ func (a *patchAction) appendShape(b []byte) []byte {
 }
 
 // patchRow writes the update of a JSON Patch.
-func (p *planner) patchRow(q *query.SQL, rel *catalog.Relation) error {
+func (p *planner) patchRow(q *query.SQL, rel *catalog.Relation, pl *plan) error {
 	var used, changed []*catalog.Column
 	for i := range p.r.patch {
 		a := &p.r.patch[i]
@@ -192,6 +192,7 @@ func (p *planner) patchRow(q *query.SQL, rel *catalog.Relation) error {
 	}
 	q.Add(")")
 	q.Where(rel.Name, p.root.where, noEmbeds)
+	p.guard(q, rel, pl)
 	return nil
 }
 

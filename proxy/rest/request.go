@@ -18,6 +18,8 @@ type request struct {
 	method string
 	// root tells the prefix itself, without a name below it.
 	root bool
+	// asks tells a read with parameters in its body.
+	asks bool
 	// rpc tells rpc/name from name.
 	rpc    bool
 	name   string
@@ -33,6 +35,9 @@ type request struct {
 	// values of filters, limits of embeds and arguments, in the order of the URL.
 	values []string
 	rows   span
+	// precondition is that of a write, and versions the array of those that it is for.
+	precondition precondition
+	versions     []byte
 
 	body  []byte
 	shape bodyShape
@@ -46,6 +51,9 @@ type request struct {
 	// patch is a body of patchMedia, changes one of changesMedia.
 	patch   []patchAction
 	changes []change
+	// load reads the body of an import; streamed tells that there will be one.
+	load     *importer
+	streamed bool
 
 	key []byte // of the plan
 }
@@ -83,10 +91,18 @@ func (r *request) parse(hr *http.Request) error {
 	if r.cfg.Extensions {
 		r.prefs.takeOwn()
 		r.prefs.tellDeleted(r.method)
+		if err := r.readPrecondition(hr.Header); err != nil {
+			return err
+		}
 	}
 	r.accept = acceptKey(hr.Header["Accept"])
 	if err := r.scan(hr.URL.RawQuery); err != nil {
 		return err
+	}
+	if r.asks {
+		if err := r.scanQuery(hr); err != nil {
+			return err
+		}
 	}
 	if err := r.narrowRows(hr.Header); err != nil {
 		return err
@@ -106,6 +122,7 @@ func (r *request) parsePath(path string) error {
 	if rest, ok := strings.CutPrefix(path, "rpc/"); ok {
 		r.rpc, path = true, rest
 	}
+	path = r.takeQuery(path)
 	if path == "" || strings.IndexByte(path, '/') >= 0 {
 		return errInvalidPath
 	}
@@ -173,6 +190,9 @@ func (r *request) checkMethod() error {
 // readBody reads the body of what has one, and its shape.
 func (r *request) readBody(hr *http.Request) error {
 	if r.method != http.MethodPost && r.method != http.MethodPatch && r.method != http.MethodPut {
+		return nil
+	}
+	if r.streamed {
 		return nil
 	}
 	var err error
@@ -267,14 +287,14 @@ func (r *request) shapeKey() []byte {
 	b := append(r.key[:0], r.method...)
 	flags := byte(0)
 	for i, set := range [...]bool{
-		r.rpc, r.rows.limit >= 0, r.rows.offset != 0, r.shape.array, r.shape.other, r.prefs.hasMax,
+		r.rpc, r.rows.limit >= 0, r.rows.offset != 0, r.shape.array, r.shape.other, r.prefs.hasMax, r.streamed,
 	} {
 		if set {
 			flags |= 1 << i
 		}
 	}
 	p := &r.prefs
-	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own)
+	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own, byte(r.precondition))
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
 	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {

@@ -45,6 +45,11 @@ func (h *Handler) compose(head http.Header, hr *http.Request, r *request, pl *pl
 			return a, err
 		}
 	}
+	if r.reads() && h.cfg.Extensions {
+		if err := h.validate(head, hr, pl, res, &a); err != nil {
+			return a, err
+		}
+	}
 	return a, nil
 }
 
@@ -144,7 +149,7 @@ func (h *Handler) readAnswer(head http.Header, hr *http.Request, r *request, pl 
 	if pl.void {
 		return answer{status: http.StatusNoContent}, nil
 	}
-	if !r.rpc {
+	if !r.rpc && !r.asks { // no URL leads to what a body asked for
 		b := append(make([]byte, 0, 128), h.base...)
 		b = appendEscaped(b, pl.relation)
 		if hr.URL.RawQuery != "" {

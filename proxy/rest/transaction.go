@@ -15,7 +15,7 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 	tx := &pg.Tx{
 		Caller: caller, Mode: pl.mode,
 		SearchPath: h.paths[r.schema],
-		Method:     r.method, Path: hr.URL.Path,
+		Method:     hr.Method, Path: hr.URL.Path,
 		Headers: headersJSON(hr.Header), Cookies: cookiesJSON(hr),
 		RequestID: w.ID,
 		Before:    h.before,
@@ -61,6 +61,8 @@ func (r *request) bind(params []int) [][]byte {
 			args[i] = r.bodyArg()
 		case limitParam:
 			args[i] = strconv.AppendInt(nil, r.rows.limit, 10)
+		case versionsParam:
+			args[i] = r.versions
 		case pageParam:
 			args[i] = strconv.AppendInt(nil, r.rows.limit+1, 10)
 		case filtersParam:

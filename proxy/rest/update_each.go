@@ -18,7 +18,11 @@ func (p *planner) updatesEach() bool {
 }
 
 // updateEach writes an update of which the body says for each row what changes.
-func (p *planner) updateEach(q *query.SQL, rel *catalog.Relation, cols []*catalog.Column) error {
+func (p *planner) updateEach(q *query.SQL, rel *catalog.Relation, cols []*catalog.Column, pl *plan) error {
+	if p.r.precondition == someVersion {
+		return errPreconditionScope
+	}
+	pl.guarded = p.r.precondition != 0
 	names := rel.PrimaryKey
 	if par := p.param(paramOnConflict); par != nil {
 		var err error

@@ -28,17 +28,20 @@ func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 	var err error
 	switch p.r.method {
 	case http.MethodPost, http.MethodPut:
-		err = p.insert(q, rel)
+		err = p.insert(q, rel, pl)
 	case http.MethodPatch:
-		returning, err = p.update(q, rel)
+		returning, err = p.update(q, rel, pl)
 	default:
-		p.delete(q, rel)
+		p.delete(q, rel, pl)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if err := p.negotiate(pl, nil); err != nil {
 		return nil, err
+	}
+	if p.r.precondition == someVersion && !p.single() {
+		return nil, errPreconditionScope
 	}
 	switch {
 	case p.insertsOne(rel):
@@ -296,7 +299,7 @@ func (p *planner) defaults(q *query.SQL, cols []*catalog.Column) {
 	q.Add(")")
 }
 
-func (p *planner) insert(q *query.SQL, rel *catalog.Relation) error {
+func (p *planner) insert(q *query.SQL, rel *catalog.Relation, pl *plan) error {
 	put := p.r.method == http.MethodPut
 	if put {
 		if err := p.checkPut(rel); err != nil {
@@ -327,6 +330,7 @@ func (p *planner) insert(q *query.SQL, rel *catalog.Relation) error {
 			q.Add(" and ")
 			q.Node("_fx_body", &p.root.where[i], nil)
 		}
+		p.guardPut(q, rel, pl)
 	}
 	if err := p.onConflict(q, rel, cols, put); err != nil {
 		return err
@@ -395,7 +399,7 @@ func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalo
 			return err
 		}
 	}
-	if resolution == ignoreDuplicates || len(cols) == 0 {
+	if resolution == ignoreDuplicates || len(cols) == 0 || p.r.precondition == noVersion {
 		q.Add(" do nothing")
 		return nil
 	}
@@ -412,19 +416,19 @@ func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalo
 
 // update writes an update; false tells that it is a query of no row, which can't
 // return any either.
-func (p *planner) update(q *query.SQL, rel *catalog.Relation) (bool, error) {
+func (p *planner) update(q *query.SQL, rel *catalog.Relation, pl *plan) (bool, error) {
 	switch {
 	case p.r.patch != nil:
-		return true, p.patchRow(q, rel)
+		return true, p.patchRow(q, rel, pl)
 	case p.r.changes != nil:
-		return true, p.changeRow(q, rel)
+		return true, p.changeRow(q, rel, pl)
 	}
 	cols, err := p.bodyColumns(rel)
 	if err != nil {
 		return false, err
 	}
 	if p.updatesEach() {
-		return true, p.updateEach(q, rel, cols)
+		return true, p.updateEach(q, rel, cols, pl)
 	}
 	if len(cols) == 0 { // an empty object changes nothing
 		q.Add("select ")
@@ -442,12 +446,14 @@ func (p *planner) update(q *query.SQL, rel *catalog.Relation) (bool, error) {
 	q.Add(" from ")
 	p.body(q, cols, true)
 	q.Where(rel.Name, p.root.where, noEmbeds)
+	p.guard(q, rel, pl)
 	return true, nil
 }
 
-func (p *planner) delete(q *query.SQL, rel *catalog.Relation) {
+func (p *planner) delete(q *query.SQL, rel *catalog.Relation, pl *plan) {
 	q.Add("delete from ").Ident(rel.Schema).Add(".").Ident(rel.Name)
 	q.Where(rel.Name, p.root.where, noEmbeds)
+	p.guard(q, rel, pl)
 }
 
 // noEmbeds is for conditions that choose the rows to write: embeds are joined

@@ -35,6 +35,8 @@ var Codes = []Code{
 	{"patch_invalid", http.StatusBadRequest, "a JSON Patch, or the changes of columns in a PATCH, are not well formed or not for these columns"},
 	{"patch_place", http.StatusUnprocessableEntity, "a JSON Patch, or a change of a column, leads to what a row has not, or to what is no object or array; nothing was changed"},
 	{"patch_test_failed", http.StatusConflict, "a test of a JSON Patch failed for a row; nothing was changed"},
+	{"precondition_failed", http.StatusPreconditionFailed, "the row or answer is not the one that If-Match, If-None-Match or If-Unmodified-Since names; nothing was changed"},
+	{"precondition_needs_one_row", http.StatusBadRequest, "If-Match with an ETag came with a write that may be of several rows"},
 	{"request_timeout", http.StatusGatewayTimeout, "the request ran into its deadline; its transaction was rolled back"},
 	{"shutting_down", http.StatusServiceUnavailable, "the process is stopping; try again, another one answers"},
 	{"stream_away", http.StatusServiceUnavailable, "changes of the database are not streamed now, so realtime stands still; /readyz names the reason"},
