@@ -104,6 +104,11 @@ func TestRestBatch(t *testing.T) {
 		post("a function's own timeout", 500,
 			`{"method":"GET","path":"/labels?select=id&limit=0"},{"id":"s","method":"POST","path":"/rpc/slow","body":{}}`,
 			`{"code":"57014","operation":{"index":1,"id":"s"}}`),
+		post("nor does anybody become another", 200,
+			`{"method":"POST","path":"/rpc/become","body":{}},{"method":"GET","path":"/rpc/who_am_i"}`,
+			`{"results":[
+			{"id":"0","status":200,"headers":{"Content-Range":"0-0/*"},"body":"anon {}"},
+			{"id":"1","status":200,"headers":{"Content-Range":"0-0/*"},"body":"authenticated `+ada+`"}]}`),
 		post("what a function says of its answer stays with it", 200,
 			`{"method":"POST","path":"/rpc/teapot","body":{}},{"method":"POST","path":"/rpc/where_am_i","body":{}}`,
 			`{"results":[
@@ -139,53 +144,55 @@ func TestRestBatch(t *testing.T) {
 		status     int
 		code       string
 	}{
-		"none":                         {``, 400, "batch_invalid"},
-		"null":                         {`null`, 400, "batch_invalid"},
-		"no object":                    {`1`, 400, "batch_invalid"},
-		"unknown key":                  {`{"id":"a","method":"GET","path":"/labels","url":"x"}`, 400, "batch_invalid"},
-		"too many":                     {strings.Repeat(`{"method":"GET","path":"/labels"},`, 50) + get, 413, "batch_too_large"},
-		"an id twice":                  {get + "," + get, 400, "batch_invalid"},
-		"a default id twice":           {`{"id":"1","method":"GET","path":"/labels"},{"method":"GET","path":"/labels"}`, 400, "batch_invalid"},
-		"an id with a slash":           {`{"id":"a/b","method":"GET","path":"/labels"}`, 400, "batch_invalid"},
-		"OPTIONS":                      {`{"method":"OPTIONS","path":"/labels"}`, 400, "batch_invalid"},
-		"the root":                     {`{"method":"GET","path":"/"}`, 400, "batch_invalid"},
-		"no path":                      {`{"method":"GET"}`, 400, "batch_invalid"},
-		"a host":                       {`{"method":"GET","path":"//host/labels"}`, 404, "PGRST125"},
-		"up":                           {`{"method":"GET","path":"/../auth/v1/x"}`, 404, "PGRST125"},
-		"a batch":                      {`{"method":"POST","path":"/batch","body":{"operations":[` + get + `]}}`, 404, "PGRST205"},
-		"a token":                      {`{"method":"GET","path":"/labels","headers":{"authorization":"Bearer x"}}`, 400, "batch_invalid"},
-		"tx":                           {`{"method":"GET","path":"/labels","headers":{"Prefer":"return=minimal, tx=rollback"}}`, 400, "batch_invalid"},
-		"timezone":                     {`{"method":"GET","path":"/labels","headers":{"Prefer":"timezone=UTC"}}`, 400, "batch_invalid"},
-		"a planned count":              {`{"method":"GET","path":"/labels","headers":{"Prefer":"count=planned"}}`, 400, "batch_invalid"},
-		"strict":                       {`{"method":"GET","path":"/labels","headers":{"Prefer":"handling=strict, foo=1"}}`, 400, "PGRST122"},
-		"an unknown table":             {get + `,{"method":"GET","path":"/nothing"}`, 404, "PGRST205"},
-		"an unknown column":            {get + `,{"method":"POST","path":"/labels","body":{"no":1}}`, 400, "PGRST204"},
-		"a bad filter":                 {get + `,{"method":"GET","path":"/labels?id=5"}`, 400, "PGRST100"},
-		"an export":                    {`{"method":"GET","path":"/labels","headers":{"Accept":"application/x-ndjson"}}`, 400, "batch_invalid"},
-		"another version":              {`{"id":"b","method":"PATCH","path":"/labels?id=eq.4","body":{"name":"x"},"headers":{"If-Match":"\"0\""}}`, 412, "precondition_failed"},
-		"csv that is no string":        {`{"method":"POST","path":"/labels","body":{},"headers":{"Content-Type":"text/csv"}}`, 400, "batch_invalid"},
-		"ref: unknown":                 {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"/name":"b/0/name"}}`, 400, "batch_reference"},
-		"ref: forward":                 {`{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}},` + get, 400, "batch_reference"},
-		"ref: itself":                  {`{"id":"a","method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: to nothing":              {`{"id":"a","method":"POST","path":"/labels","body":{"name":"gone"}},{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: to a head":               {`{"id":"a","method":"HEAD","path":"/labels"},{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: to csv":                  {`{"id":"a","method":"GET","path":"/labels","headers":{"Accept":"text/csv"}},{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: bad pointer":             {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"/~2":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: no such place":           {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"/a/b":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: past the end":            {get + `,{"method":"POST","path":"/labels","body":[{}],"refs":{"/1/name":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: no such value":           {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/7/name"}}`, 400, "batch_reference"},
-		"ref: the whole body":          {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: csv":                     {get + `,{"method":"POST","path":"/labels","body":"name\nx","headers":{"Content-Type":"text/csv"},"refs":{"/name":"a"}}`, 400, "batch_reference"},
-		"ref: in the table":            {get + `,{"method":"GET","path":"/{t}?id=eq.1","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: in the column":           {get + `,{"method":"GET","path":"/labels?{t}=eq.1","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: part of an operand":      {get + `,{"method":"GET","path":"/labels?id=eq.1{t}","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: in or":                   {get + `,{"method":"GET","path":"/labels?or=(id.eq.{t})","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: in select":               {get + `,{"method":"GET","path":"/labels?select={t}","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: a pattern":               {get + `,{"method":"GET","path":"/labels?name=like.{t}","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
-		"ref: an object as operand":    {get + `,{"method":"GET","path":"/labels?name=eq.{t}","refs":{"t":"a"}}`, 400, "batch_reference"},
-		"ref: objects as a list":       {get + `,{"method":"GET","path":"/labels?name=in.{t}","refs":{"t":"a"}}`, 400, "batch_reference"},
-		"a body that is no JSON":       {`{`, 400, "PGRST102"},
-		"an operation's type errors":   {get + `,{"id":"b","method":"POST","path":"/counters","body":{"name":"x","n":"y"}}`, 400, "22P02"},
+		"none":                       {``, 400, "batch_invalid"},
+		"null":                       {`null`, 400, "batch_invalid"},
+		"no object":                  {`1`, 400, "batch_invalid"},
+		"unknown key":                {`{"id":"a","method":"GET","path":"/labels","url":"x"}`, 400, "batch_invalid"},
+		"too many":                   {strings.Repeat(`{"method":"GET","path":"/labels"},`, 50) + get, 413, "batch_too_large"},
+		"an id twice":                {get + "," + get, 400, "batch_invalid"},
+		"a default id twice":         {`{"id":"1","method":"GET","path":"/labels"},{"method":"GET","path":"/labels"}`, 400, "batch_invalid"},
+		"an id with a slash":         {`{"id":"a/b","method":"GET","path":"/labels"}`, 400, "batch_invalid"},
+		"OPTIONS":                    {`{"method":"OPTIONS","path":"/labels"}`, 400, "batch_invalid"},
+		"the root":                   {`{"method":"GET","path":"/"}`, 400, "batch_invalid"},
+		"no path":                    {`{"method":"GET"}`, 400, "batch_invalid"},
+		"a host":                     {`{"method":"GET","path":"//host/labels"}`, 404, "PGRST125"},
+		"up":                         {`{"method":"GET","path":"/../auth/v1/x"}`, 404, "PGRST125"},
+		"a batch":                    {`{"method":"POST","path":"/batch","body":{"operations":[` + get + `]}}`, 404, "PGRST205"},
+		"a token":                    {`{"method":"GET","path":"/labels","headers":{"authorization":"Bearer x"}}`, 400, "batch_invalid"},
+		"tx":                         {`{"method":"GET","path":"/labels","headers":{"Prefer":"return=minimal, tx=rollback"}}`, 400, "batch_invalid"},
+		"timezone":                   {`{"method":"GET","path":"/labels","headers":{"Prefer":"timezone=UTC"}}`, 400, "batch_invalid"},
+		"a planned count":            {`{"method":"GET","path":"/labels","headers":{"Prefer":"count=planned"}}`, 400, "batch_invalid"},
+		"strict":                     {`{"method":"GET","path":"/labels","headers":{"Prefer":"handling=strict, foo=1"}}`, 400, "PGRST122"},
+		"an unknown table":           {get + `,{"method":"GET","path":"/nothing"}`, 404, "PGRST205"},
+		"an unknown column":          {get + `,{"method":"POST","path":"/labels","body":{"no":1}}`, 400, "PGRST204"},
+		"a bad filter":               {get + `,{"method":"GET","path":"/labels?id=5"}`, 400, "PGRST100"},
+		"an export":                  {`{"method":"GET","path":"/labels","headers":{"Accept":"application/x-ndjson"}}`, 400, "batch_invalid"},
+		"another version":            {`{"id":"b","method":"PATCH","path":"/labels?id=eq.4","body":{"name":"x"},"headers":{"If-Match":"\"0\""}}`, 412, "precondition_failed"},
+		"csv that is no string":      {`{"method":"POST","path":"/labels","body":{},"headers":{"Content-Type":"text/csv"}}`, 400, "batch_invalid"},
+		"ref: unknown":               {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"/name":"b/0/name"}}`, 400, "batch_reference"},
+		"ref: forward":               {`{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}},` + get, 400, "batch_reference"},
+		"ref: itself":                {`{"id":"a","method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: to nothing":            {`{"id":"a","method":"POST","path":"/labels","body":{"name":"gone"}},{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: to a head":             {`{"id":"a","method":"HEAD","path":"/labels"},{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: to csv":                {`{"id":"a","method":"GET","path":"/labels","headers":{"Accept":"text/csv"}},{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: bad pointer":           {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"/~2":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: no such place":         {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"/a/b":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: past the end":          {get + `,{"method":"POST","path":"/labels","body":[{}],"refs":{"/1/name":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: no such value":         {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/7/name"}}`, 400, "batch_reference"},
+		"ref: the whole body":        {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: csv":                   {get + `,{"method":"POST","path":"/labels","body":"name\nx","headers":{"Content-Type":"text/csv"},"refs":{"/name":"a"}}`, 400, "batch_reference"},
+		"ref: in the table":          {get + `,{"method":"GET","path":"/{t}?id=eq.1","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: in the column":         {get + `,{"method":"GET","path":"/labels?{t}=eq.1","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: part of an operand":    {get + `,{"method":"GET","path":"/labels?id=eq.1{t}","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: in or":                 {get + `,{"method":"GET","path":"/labels?or=(id.eq.{t})","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: in select":             {get + `,{"method":"GET","path":"/labels?select={t}","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: a pattern":             {get + `,{"method":"GET","path":"/labels?name=like.{t}","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
+		"ref: an object as operand":  {get + `,{"method":"GET","path":"/labels?name=eq.{t}","refs":{"t":"a"}}`, 400, "batch_reference"},
+		"ref: one in another":        {get + `,{"method":"POST","path":"/labels","body":[{"a":{}}],"refs":{"/*/a":"a","/0/a/b":"a"}}`, 400, "batch_reference"},
+		"ref: a value everywhere":    {`{"id":"a","method":"POST","path":"/counters?select=name","body":{"name":"` + strings.Repeat("x", 500) + `"},"headers":{"Prefer":"return=representation"}},{"method":"POST","path":"/labels","body":[` + strings.Repeat("{},", 50) + `{}],"refs":{"/*/name":"a/0/name"}}`, 413, "batch_too_large"},
+		"ref: objects as a list":     {get + `,{"method":"GET","path":"/labels?name=in.{t}","refs":{"t":"a"}}`, 400, "batch_reference"},
+		"a body that is no JSON":     {`{`, 400, "PGRST102"},
+		"an operation's type errors": {get + `,{"id":"b","method":"POST","path":"/counters","body":{"name":"x","n":"y"}}`, 400, "22P02"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.check(t, restCase{
@@ -227,7 +234,8 @@ grant all on public.batch to anon;`
 	})
 }
 
-// The function before requests is called once, and has its say about the answer.
+// The function before requests is called once, and has its say about the answer and
+// about who asks.
 func TestRestBatchCallsPreRequestOnce(t *testing.T) {
 	t.Parallel()
 	s := newRest(t, `create sequence public.calls; grant all on public.calls to anon;
@@ -235,14 +243,17 @@ create function public.before() returns void language plpgsql as $$
 begin
   perform set_config('response.headers', json_build_array(json_build_object('X-Calls', nextval('public.calls')::text
     || ' ' || current_setting('request.method') || ' ' || current_setting('request.path')))::text, true);
+  perform set_config('role', 'authenticated', true);
 end $$;
-create table public.t (id int); grant all on public.t to anon;`, func(c *restConfig) { withExtensions(c); c.PreRequest = "public.before" })
+create function public.who() returns text language sql stable return current_user;
+create table public.t (id int); grant all on public.t to authenticated;`, func(c *restConfig) { withExtensions(c); c.PreRequest = "public.before" })
 	s.check(t, restCase{
 		method: "POST", path: "/batch", status: 200,
-		body:       `{"operations":[{"method":"POST","path":"/t","body":{"id":1}},{"method":"GET","path":"/t"}]}`,
+		body:       `{"operations":[{"method":"POST","path":"/t","body":{"id":1}},{"method":"GET","path":"/t"},{"method":"GET","path":"/rpc/who"}]}`,
 		wantHeader: []string{"X-Calls: 1 POST /rest/v1/batch"},
 		want: `{"results":[{"id":"0","status":201,"headers":{"Content-Range":"*/*","X-Affected-Count":"1"},"body":null},
-			{"id":"1","status":200,"headers":{"Content-Range":"0-0/*"},"body":[{"id":1}]}]}`,
+			{"id":"1","status":200,"headers":{"Content-Range":"0-0/*"},"body":[{"id":1}]},
+			{"id":"2","status":200,"headers":{"Content-Range":"0-0/*"},"body":"authenticated"}]}`,
 	})
 }
 

@@ -46,6 +46,7 @@ grant all on all sequences in schema public to authenticated;
 		post("parents of some", "/orders?select=note,customers(name)",
 			`[{"note":"with","customers":{"name":"Lin"}},{"note":"without","customers":null}]`, 201,
 			`[{"note":"with","customers":{"name":"Lin"}},{"note":"without","customers":null}]`, rep),
+		post("none of many", "/orders?select=note&limit=1", `[`+strings.Repeat(`{"note":"nulls","customers":null},`, 30)+`{"note":"nulls","customers":null}]`, 201, ``, "Prefer: return=minimal"),
 		post("one to one", "/orders?select=note,invoices(number)", `{"note":"o2o","invoices":{"number":"n1"}}`, 201,
 			`[{"note":"o2o","invoices":{"number":"n1"}}]`, rep),
 		post("one to one, from the other side", "/invoices?select=number,orders(note)", `{"number":"n2","orders":{"note":"back"}}`, 201,

@@ -64,6 +64,13 @@ func badBatch(format string, args ...any) *web.Error {
 	return web.New("batch_invalid", fmt.Sprintf(format, args...))
 }
 
+func tooLong(message string, limit int64) *web.Error {
+	e := web.New("batch_too_large", message)
+	e.Details = map[string]int64{"limit_bytes": limit}
+	e.Hint = "ask for less, or raise FLUXBASE_REST_BATCH_ANSWER_LIMIT"
+	return e
+}
+
 // at says which operation an error is of.
 func (b *batchRequest) at(i int, err error) error {
 	if err == nil {
@@ -192,7 +199,7 @@ func prefersWithin(value string) bool {
 // plan plans op. Where a reference stands, it is planned with a value of no meaning;
 // when the real one is known it is planned again.
 func (b *batchRequest) plan(hr *http.Request, op *batchOperation) error {
-	path, body, err := op.substituted(nil)
+	path, body, err := op.substituted(b.h.cfg.BatchAnswerLimit, nil)
 	if err != nil {
 		return err
 	}

@@ -72,9 +72,6 @@ type nestReader struct {
 
 // rows reads the value that n is in: an object, an array of objects, or null.
 func (s *nestReader) rows(n *nest, rel *catalog.Relation, depth int) error {
-	if s.nests++; s.nests > maxNests && !n.some || depth > maxNestDepth {
-		return badNest("related rows nest at most " + strconv.Itoa(maxNestDepth) + " levels deep, in " + strconv.Itoa(maxNests) + " relationships")
-	}
 	switch s.peek() {
 	case '{':
 		return s.row(n, rel, depth)
@@ -139,12 +136,14 @@ func (s *nestReader) row(n *nest, rel *catalog.Relation, depth int) error {
 		if kid < 0 {
 			kid = len(n.kids)
 			n.kids = append(n.kids, &nest{member: key})
+			if s.nests++; s.nests > maxNests || depth >= maxNestDepth {
+				return badNest("related rows nest at most " + strconv.Itoa(maxNestDepth) + " levels deep, in " + strconv.Itoa(maxNests) + " relationships")
+			}
 		}
 		if one := link.ToOne(); one && s.peek() == '[' || !one && s.peek() == '{' {
 			return badNest("'" + key + "' is a " + link.Cardinality.String() + " relationship: its rows are " +
 				[...]string{"an array of objects", "one object"}[b2i(one)])
 		}
-		s.nests -= b2i(n.kids[kid].some)
 		if err := s.rows(n.kids[kid], target, depth+1); err != nil {
 			return err
 		}
