@@ -172,6 +172,21 @@ func TestWriteTogetherPage(t *testing.T) {
 	runPage(t, "../docs/how-to/write-together.md", nil)
 }
 
+// runDemoPage runs a page whose reader has the demo schema in a database, and the
+// settings of a server for it in the environment.
+func runDemoPage(t *testing.T, path string, env ...string) {
+	t.Helper()
+	db := demoDB(t)
+	runPage(t, path, append([]string{
+		"PATH=" + toolsFolder(t) + ":" + os.Getenv("PATH"), "FLUXBASE_SERVER_METRICS_ADDRESS=off", "DATABASE_URL=" + db.AdminURL(),
+	}, append(serveEnv(db), env...)...))
+}
+
+func TestGuardTheAPI(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/guard-the-api.md")
+}
+
 // sources are the files that a page may name: those that git would keep.
 func sources(t *testing.T) map[string]bool {
 	t.Helper()

@@ -133,3 +133,29 @@ func TestRestNestedInsertsAtOnce(t *testing.T) {
 		t.Errorf("%d of %d items are where they belong, want %d: %v", right, all, callers*orders*2, err)
 	}
 }
+
+// What guards say of a table holds for its rows within those of another.
+func TestRestNestedInsertsAreGuarded(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, writesFixture, withExtensions)
+	exec(t, s.db, `select fluxbase.set_guard('authenticated', 'public.order_items', max_rows => 1),
+  fluxbase.set_guard('authenticated', 'public.customers', embed_depth => 1)`)
+	if err := s.store.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	as := "Authorization: Bearer " + restToken(t, ada)
+	for body, code := range map[string]string{
+		`/orders {"order_items":[{"sku":"a"},{"sku":"b"}]}`:                                         "guard_rows",
+		`/orders [{"order_items":[{"sku":"a"}]},{"order_items":[{"sku":"b"}]}]`:                     "guard_rows",
+		`/customers {"name":"x","orders":[{"note":"y","order_items":[{"sku":"a"}]}]}`:               "guard_embed_depth",
+		`/customers {"name":"x","orders":[{"note":"y"},{"note":"z"}]}`:                              "",
+		`/orders {"order_items":[{"sku":"a"}]}`:                                                     "",
+		`/batch {"operations":[{"method":"POST","path":"/orders","body":{"order_items":[{},{}]}}]}`: "guard_rows",
+	} {
+		path, body, _ := strings.Cut(body, " ")
+		w := s.send(t, "POST", path, body, as)
+		if !strings.Contains(w.Body.String(), code) || (w.Code < 300) != (code == "") {
+			t.Errorf("%s %s: %d %s, want %q", path, body, w.Code, w.Body, code)
+		}
+	}
+}

@@ -285,7 +285,9 @@ func (p *planner) limit(q *query.SQL, n *node) {
 		return
 	}
 	q.Add(" limit ")
-	if rows, ok := p.constLimit(*n.limit); ok {
+	if n.most != nil {
+		p.guardedLimit(q, n)
+	} else if rows, ok := p.constLimit(*n.limit); ok {
 		q.Add(rows)
 	} else {
 		q.Param(*n.limit)
@@ -301,6 +303,8 @@ func (p *planner) constLimit(param int) (rows string, ok bool) {
 		return strconv.FormatInt(p.r.rows.limit+1, 10), p.r.rows.limit <= maxConstLimit
 	case maxRowsParam:
 		return strconv.FormatInt(*p.cfg.MaxRows, 10), true
+	case guardParam:
+		return "", false
 	}
 	rows = p.r.values[param]
 	return rows, isConstLimit(rows)

@@ -129,6 +129,9 @@ func (p *plan) size() int {
 	if l := p.load; l != nil {
 		n += len(l.stage) + len(l.copy) + len(l.insert) + 64*len(l.names)
 	}
+	if p.guard != nil {
+		n += len(p.guard.cost)
+	}
 	for _, w := range p.warnings {
 		n += len(w)
 	}

@@ -79,7 +79,7 @@ func (p *planner) changeRow(q *query.SQL, rel *catalog.Relation, pl *plan) error
 		}
 	}
 	q.Where(rel.Name, p.root.where, noEmbeds)
-	p.guard(q, rel, pl)
+	p.matchVersions(q, rel, pl)
 	return nil
 }
 

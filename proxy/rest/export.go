@@ -119,6 +119,7 @@ func (p *planner) exportRows(pl *plan) {
 		p.complete(pl)
 		return
 	}
+	p.guardPlan(pl)
 	head := new(query.SQL).Add("select null, null", gucs)
 	if e.total = p.r.prefs.count != 0; e.total {
 		head.Add(", (select count(*) from (")
@@ -206,6 +207,9 @@ func (h *Handler) export(w *web.Response, hr *http.Request, r *request, pl *plan
 	w.Patience = h.cfg.StreamPatience
 
 	tx := h.transaction(w, hr, r, pl, cat, caller)
+	if err := h.checkCost(ctx, w, h.database(caller), tx, pl.guard); err != nil {
+		return h.databaseError(guardError(err, pl), caller)
+	}
 	rows := tx.Main
 	tx.Main = pg.Statement{SQL: pl.export.head, Args: r.bind(pl.export.params), Version: cat.Version}
 	if pl.export.total && tx.Isolation == "" {
@@ -234,7 +238,7 @@ func (h *Handler) export(w *web.Response, hr *http.Request, r *request, pl *plan
 		return nil
 	}
 	w.Broken = w.Status() != 0 // half an answer must not look like a whole one
-	return h.databaseError(err, caller)
+	return h.databaseError(guardError(err, pl), caller)
 }
 
 // exportResult is what is known of the answer before its rows.

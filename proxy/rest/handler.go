@@ -133,6 +133,7 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		defer leave()
 		err = r.open(w, hr)
 	}
+	r.role = caller.Role
 	laps.end(lapParse)
 	if err != nil {
 		return err
@@ -186,7 +187,7 @@ func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog
 			return nil, nil, err
 		}
 	}
-	key := r.shapeKey()
+	key := r.planKey(cat)
 	if cat != nil {
 		if pl := h.plans.get(cat.Version, key); pl != nil {
 			return pl, cat, nil
@@ -208,7 +209,7 @@ func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog
 				if err := r.readNests(cat); err != nil {
 					return nil, nil, err
 				}
-				key = r.shapeKey()
+				key = r.planKey(cat)
 			}
 			pl, err = makePlan(r, cat, &h.cfg)
 		}
@@ -239,10 +240,13 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if check := checkOf(r, pl); check != nil && pl.mode == readWrite {
 		tx.Check = check
 	}
+	if err := h.checkCost(hr.Context(), w, db, tx, pl.guard); err != nil {
+		return nil, h.databaseError(guardError(err, pl), caller)
+	}
 	logSQL(w, tx)
 	raw, err := db.Do(hr.Context(), tx)
 	if err != nil {
-		return nil, h.databaseError(err, caller)
+		return nil, h.databaseError(guardError(err, pl), caller)
 	}
 	if pl.unmatched(raw) {
 		raw.Free()

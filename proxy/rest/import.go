@@ -83,6 +83,9 @@ func (h *Handler) runImport(w *web.Response, hr *http.Request, r *request, pl *p
 	w.Patience = h.cfg.StreamPatience
 	r.load.plan = pl.load
 	r.load.rows.columns(pl.load.names, r.columns)
+	if pl.guard != nil && pl.guard.maxRows != nil && (r.load.maxRows == 0 || *pl.guard.maxRows < r.load.maxRows) {
+		r.load.maxRows, r.load.guarded = *pl.guard.maxRows, true
+	}
 
 	tx := h.transaction(w, hr, r, pl, cat, caller)
 	tx.Main = pg.Statement{SQL: importBegin}

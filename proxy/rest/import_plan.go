@@ -60,6 +60,7 @@ func (p *planner) importRows(rel *catalog.Relation) (*plan, error) {
 	}
 	l := &load{defaults: p.r.columns && p.r.prefs.missing == missingDefault}
 	pl.load = l
+	pl.guard = p.guard // but for the cost, of which nobody can tell before the rows have come
 	if types := acceptable(p.r.accept); len(types) > 0 && types[0].lines() {
 		l.progress = true
 	} else if err := p.negotiate(pl, nil); err != nil {

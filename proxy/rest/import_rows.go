@@ -45,6 +45,7 @@ type importer struct {
 	body    *importBody
 	plan    *load
 	maxRows int64
+	guarded bool // by a guard, which then is the bound
 
 	line   int64 // of the last row
 	count  atomic.Int64
@@ -85,7 +86,10 @@ func (im *importer) row() error {
 		return placed(err)
 	}
 	n := im.count.Add(1)
-	if im.maxRows > 0 && n > im.maxRows {
+	switch {
+	case im.guarded && n > im.maxRows:
+		return tooManyWritten(im.maxRows)
+	case im.maxRows > 0 && n > im.maxRows:
 		return importTooLarge("limit_rows", im.maxRows, "FLUXBASE_REST_IMPORT_ROWS", line)
 	}
 	im.note(n, line)

@@ -27,8 +27,9 @@ type nest struct {
 	member string
 	keys   []string
 	kids   []*nest
-	// some tells that there are rows.
-	some bool
+	// some tells that there are rows, count how many in this body.
+	some  bool
+	count int64
 }
 
 func badNest(message string) *web.Error { return web.New("nested_invalid", message) }
@@ -49,7 +50,36 @@ func (r *request) readNests(cat *catalog.Catalog) error {
 		return err
 	}
 	r.nest = n
+	if cat.Guarded() {
+		_, err := r.guardNest(cat, n, rel)
+		return err
+	}
 	return nil
+}
+
+// guardNest holds the rows of n to the guards for the caller's role, of which those
+// of embeds are of related rows too. It gives the number of levels below.
+func (r *request) guardNest(cat *catalog.Catalog, n *nest, rel *catalog.Relation) (height int64, err error) {
+	g := cat.Guard(r.role, rel)
+	if g.MaxRows != nil && n.count > *g.MaxRows {
+		return 0, tooManyWritten(*g.MaxRows)
+	}
+	if most := g.EmbedBreadth; most != nil && int64(len(n.kids)) > *most {
+		return 0, refusal("guard_embed_breadth", "there are "+strconv.Itoa(len(n.kids))+" relationships side by side in '"+rel.Name+"'",
+			"Embeds allowed: "+strconv.FormatInt(*most, 10))
+	}
+	for _, k := range n.kids {
+		below, err := r.guardNest(cat, k, links(rel, k.member)[0].Target)
+		if err != nil {
+			return 0, err
+		}
+		height = max(height, below+1)
+	}
+	if most := g.EmbedDepth; most != nil && height > *most {
+		return 0, refusal("guard_embed_depth", "the related rows in '"+rel.Name+"' are "+strconv.FormatInt(height, 10)+" levels deep",
+			"Levels allowed: "+strconv.FormatInt(*most, 10))
+	}
+	return height, nil
 }
 
 // links are the relationships that a member may mean.
@@ -99,6 +129,7 @@ func (s *nestReader) rows(n *nest, rel *catalog.Relation, depth int) error {
 func (s *nestReader) row(n *nest, rel *catalog.Relation, depth int) error {
 	first, met := !n.some, 0
 	n.some = true
+	n.count++
 	s.i++
 	for more := false; !s.take('}'); more = true {
 		if more {
@@ -199,6 +230,11 @@ func (l *level) before() bool {
 func (p *planner) levels(n *nest, rel *catalog.Relation, parent *level, count *int) (*level, error) {
 	l := &level{number: strconv.Itoa(*count), member: n.member, rel: rel, parent: parent}
 	*count++
+	if p.guard != nil && parent != nil {
+		g := p.catalog.Guard(p.r.role, rel)
+		p.guard.relations = append(p.guard.relations, rel.Name)
+		p.guard.timeout, p.guard.maxCost = least(p.guard.timeout, g.Timeout), least(p.guard.maxCost, g.MaxCost)
+	}
 	for _, key := range n.keys {
 		c := rel.Column(key)
 		if c == nil {

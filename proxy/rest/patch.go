@@ -192,7 +192,7 @@ func (p *planner) patchRow(q *query.SQL, rel *catalog.Relation, pl *plan) error 
 	}
 	q.Add(")")
 	q.Where(rel.Name, p.root.where, noEmbeds)
-	p.guard(q, rel, pl)
+	p.matchVersions(q, rel, pl)
 	return nil
 }
 

@@ -66,7 +66,8 @@ type plan struct {
 	// export is there for rows that are sent as they come.
 	export *export
 	// load is there for rows that are inserted as they come.
-	load *load
+	load  *load
+	guard *guard
 }
 
 type explain struct {
@@ -83,6 +84,7 @@ const (
 	versionsParam
 	pageParam    // the limit and one more
 	filtersParam // a digest of the filters
+	guardParam   // the bound of a guard
 )
 
 // planner makes the plan of a request. It does no I/O.
@@ -102,24 +104,32 @@ type planner struct {
 	// legacy are the embeds that a parameter names by their relation although
 	// they have an alias.
 	legacy []*node
+	guard  *guard
 	// page is there where a cursor is.
 	page *page
 }
 
 // makePlan plans r; an error is the client's.
 func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
-	p := &planner{r: r, catalog: c, cfg: cfg}
+	return (&planner{r: r, catalog: c, cfg: cfg}).plan()
+}
+
+func (p *planner) plan() (*plan, error) {
+	r := p.r
 	if r.rpc {
 		return p.call()
 	}
-	rel := c.Relation(r.schema, r.name)
+	rel := p.catalog.Relation(r.schema, r.name)
 	if rel == nil {
-		return nil, noRelation(c, r.schema, r.name)
+		return nil, noRelation(p.catalog, r.schema, r.name)
 	}
 	if r.method == http.MethodOptions {
-		return &plan{allow: allowed(rel, cfg)}, nil
+		return &plan{allow: allowed(rel, p.cfg)}, nil
 	}
 	if err := p.tree(relationSource(rel)); err != nil {
+		return nil, err
+	}
+	if err := p.checkGuards(); err != nil {
 		return nil, err
 	}
 	if r.reads() {

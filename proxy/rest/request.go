@@ -56,6 +56,8 @@ type request struct {
 	streamed bool
 
 	key []byte // of the plan
+	// role is the caller's, for the guards.
+	role string
 }
 
 // keptParams is how many parameters a request may have for its memory to be kept.
