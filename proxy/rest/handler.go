@@ -209,8 +209,8 @@ func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog
 				if err := r.readNests(cat); err != nil {
 					return nil, nil, err
 				}
-				key = r.planKey(cat)
 			}
+			key = r.planKey(cat)
 			pl, err = makePlan(r, cat, &h.cfg)
 		}
 	}
