@@ -24,6 +24,8 @@ const (
 	paramFilter
 	paramArg  // of a function
 	paramForm // of a function, from a form: its key is a name as it is
+	paramDistinct
+	paramHaving
 	paramCursor
 	paramCursorColumn
 	paramOnConflictConstraint
@@ -41,6 +43,9 @@ type param struct {
 	logic query.Node
 	// slot is the index of the value of limit, offset and arguments.
 	slot int
+	// items and terms are select and order where those hold values.
+	items []query.Item
+	terms []query.Term
 }
 
 // embedded tells a parameter of an embed from one of the request itself.
@@ -76,13 +81,15 @@ func (r *request) scanParam(p *param) (err error) {
 	switch p.kind {
 	case paramLimit, paramOffset:
 		return r.scanRange(p)
+	case paramSelect, paramOrder:
+		return r.scanValues(p)
 	case paramAnd, paramOr:
 		_, not, err := query.ParseLogicKey(p.key)
 		if err != nil {
 			return parseError(err)
 		}
 		var values []string
-		p.logic, values, err = query.ParseLogic(p.value, not, p.kind == paramOr, len(r.values))
+		p.logic, values, err = r.grammar().ParseLogic(p.value, not, p.kind == paramOr, len(r.values))
 		r.values = append(r.values, values...)
 		return parseError(err)
 	case paramFilter:
@@ -98,11 +105,14 @@ func (r *request) scanParam(p *param) (err error) {
 }
 
 func (r *request) scanFilter(p *param) (err error) {
+	if taken, err := r.scanExtended(p); taken {
+		return err
+	}
 	value, found := "", true
 	if r.rpc && r.reads() {
 		p.expr, value, found, err = query.ParseArgument(p.value)
 	} else {
-		p.expr, value, err = query.ParseExpr(p.value)
+		p.expr, value, err = r.grammar().ParseExpr(p.value)
 	}
 	if err != nil {
 		return r.hintFilter(p, err)
@@ -111,7 +121,7 @@ func (r *request) scanFilter(p *param) (err error) {
 		p.kind, p.slot = paramArg, r.addValue(p.value)
 		return nil
 	}
-	if p.expr.Op != query.Is {
+	if p.expr.HasValue() {
 		p.expr.Value = r.addValue(value)
 	}
 	return nil

@@ -105,6 +105,8 @@ type planner struct {
 	// they have an alias.
 	legacy []*node
 	guard  *guard
+	// recurses tells a statement with an embed that is recursive.
+	recurses bool
 	// page is there where a cursor is.
 	page *page
 }
@@ -179,7 +181,9 @@ func (p *planner) tree(src source) error {
 		p.addFilters,
 		p.addOrders,
 		p.addRanges,
+		p.addExtended,
 		p.addPage,
+		func() error { p.root.inherit(); return nil },
 		func() error { return p.finish(p.root, false) },
 	} {
 		if err := step(); err != nil {
@@ -203,7 +207,10 @@ func (p *planner) selected() ([]query.Item, error) {
 	if text == nil {
 		return []query.Item{{Field: query.Field{Name: "*"}}}, nil
 	}
-	items, err := query.ParseSelect(text.value)
+	if text.items != nil {
+		return text.items, nil
+	}
+	items, _, err := p.r.grammar().ParseSelect(text.value, 0)
 	return items, parseError(err)
 }
 
@@ -223,6 +230,7 @@ func (p *planner) addItems(n *node, items []query.Item) error {
 			return errNoAggregates
 		}
 		p.resolveItem(n, it)
+		p.resolveAggregate(n, it)
 		n.items = append(n.items, *it)
 	}
 	return nil
@@ -334,7 +342,12 @@ func (p *planner) resolveFilter(n *node, cond *query.Node) {
 	for i := range cond.Kids {
 		p.resolveFilter(n, &cond.Kids[i])
 	}
-	if cond.Leaf() {
+	switch {
+	case cond.Aggregate != nil:
+		p.resolveAggregate(n, cond.Aggregate)
+	case cond.Leaf() && cond.Expr.Quant == query.OtherColumn:
+		n.resolveOther(cond)
+	case cond.Leaf():
 		if col := n.resolve(&cond.Field); col != nil && len(cond.Field.Path) == 0 {
 			cond.Field.Parse = p.catalog.Format("text", col.Type)
 		}
@@ -352,9 +365,11 @@ func (p *planner) addOrders() error {
 		if err != nil {
 			return parseError(err)
 		}
-		terms, err := query.ParseOrder(par.value)
-		if err != nil {
-			return parseError(err)
+		terms := par.terms
+		if terms == nil {
+			if terms, err = query.ParseOrder(par.value); err != nil {
+				return parseError(err)
+			}
 		}
 		n, err := p.find(path)
 		if err != nil {
@@ -362,7 +377,9 @@ func (p *planner) addOrders() error {
 		}
 		for j := range terms {
 			if terms[j].Relation == "" {
-				n.resolve(&terms[j].Field)
+				if err := p.resolveTerm(n, &terms[j]); err != nil {
+					return err
+				}
 			} else {
 				terms[j].Field.ToJSON = false
 			}
@@ -413,6 +430,9 @@ func (p *planner) addRanges() error {
 // byName tells that a level above takes the columns one by one, to group by them or
 // to make arrays of them.
 func (p *planner) finish(n *node, byName bool) error {
+	if err := n.finishDistinct(); err != nil {
+		return err
+	}
 	for i := range n.where {
 		if err := n.embedTests(&n.where[i]); err != nil {
 			return err
