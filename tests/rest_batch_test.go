@@ -37,11 +37,11 @@ func TestRestBatch(t *testing.T) {
 			 {"id":"g","method":"GET","path":"/labels?select=name","headers":{"Accept":"application/vnd.pgrst.object+json"}},
 			 {"id":"h","method":"HEAD","path":"/labels"}`,
 			`{"results":[
-			 {"id":"a","status":201,"headers":{"Content-Range":"*/*","Preference-Applied":"return=representation"},"body":[{"name":"x"}]},
-			 {"id":"b","status":201,"headers":{"Content-Range":"*/*"},"body":null},
+			 {"id":"a","status":201,"headers":{"Content-Range":"*/*","Preference-Applied":"return=representation","X-Affected-Count":"1"},"body":[{"name":"x"}]},
+			 {"id":"b","status":201,"headers":{"Content-Range":"*/2","X-Affected-Count":"2"},"body":null},
 			 {"id":"2","status":200,"headers":{"Content-Range":"0-2/3","Preference-Applied":"count=exact"},"body":[{"name":"x"},{"name":"y"},{"name":"z"}]},
-			 {"id":"c","status":200,"headers":{"Content-Range":"0-0/*","Preference-Applied":"return=representation"},"body":[{"id":2,"name":"yy"}]},
-			 {"id":"d","status":204,"headers":{"Content-Range":"*/*"},"body":null},
+			 {"id":"c","status":200,"headers":{"Content-Range":"0-0/*","Preference-Applied":"return=representation","X-Affected-Count":"1"},"body":[{"id":2,"name":"yy"}]},
+			 {"id":"d","status":204,"headers":{"Content-Range":"*/3","X-Affected-Count":"3"},"body":null},
 			 {"id":"e","status":200,"headers":{"Content-Range":"0-0/*"},"body":{"id":4,"name":"made"}},
 			 {"id":"f","status":200,"headers":{"Content-Range":"0-0/*","Content-Type":"text/csv; charset=utf-8"},"body":"name\nmade"},
 			 {"id":"g","status":200,"headers":{"Content-Range":"0-0/*"},"body":{"name":"made"}},
@@ -68,10 +68,10 @@ func TestRestBatch(t *testing.T) {
 			 {"id":"c","method":"GET","path":"/counters?select=name&tags=cs.{%7Bn%7D}&name=eq.{n}","refs":{"n":"a/0/name"}},
 			 {"id":"d","method":"DELETE","path":"/counters?name=eq.j"}`, `{"results":[
 			 {"id":"a","status":200,"headers":{"Content-Range":"0-0/*"},"body":[{"name":"Ada"}]},
-			 {"id":"b","status":201,"headers":{"Content-Range":"*/*","Preference-Applied":"return=representation"},
+			 {"id":"b","status":201,"headers":{"Content-Range":"*/*","Preference-Applied":"return=representation","X-Affected-Count":"1"},
 			  "body":[{"data":{"$ref":"a/0/name","x":"{n}","y":"Ada"},"tags":["{n}"]}]},
 			 {"id":"c","status":200,"headers":{"Content-Range":"*/*"},"body":[]},
-			 {"id":"d","status":204,"headers":{"Content-Range":"*/*"},"body":null}]}`),
+			 {"id":"d","status":204,"headers":{"Content-Range":"*/1","X-Affected-Count":"1"},"body":null}]}`),
 		post("the first failure undoes all and names its place", 409,
 			`{"id":"a","method":"POST","path":"/labels","body":{"name":"gone"}},
 			 {"id":"b","method":"POST","path":"/labels","body":{"name":"gone"}},
@@ -100,10 +100,15 @@ func TestRestBatch(t *testing.T) {
 			{"id":"1","status":200,"headers":{"Content-Range":"0-0/*"},"body":{"method":"GET","path":"/rest/v1/rpc/where_am_i","read_only":"on","timeout":"0"}},
 			{"id":"2","status":200,"headers":{"Content-Range":"0-0/*"},"body":1},
 			{"id":"3","status":200,"headers":{"Content-Range":"0-0/*"},"body":{"method":"GET","path":"/rest/v1/rpc/where_am_i","read_only":"on","timeout":"0"}},
-			{"id":"4","status":204,"headers":{"Content-Range":"*/*"},"body":null}]}`),
+			{"id":"4","status":204,"headers":{"Content-Range":"*/1","X-Affected-Count":"1"},"body":null}]}`),
 		post("a function's own timeout", 500,
 			`{"method":"GET","path":"/labels?select=id&limit=0"},{"id":"s","method":"POST","path":"/rpc/slow","body":{}}`,
 			`{"code":"57014","operation":{"index":1,"id":"s"}}`),
+		post("nor does anybody become another", 200,
+			`{"method":"POST","path":"/rpc/become","body":{}},{"method":"GET","path":"/rpc/who_am_i"}`,
+			`{"results":[
+			{"id":"0","status":200,"headers":{"Content-Range":"0-0/*"},"body":"anon {}"},
+			{"id":"1","status":200,"headers":{"Content-Range":"0-0/*"},"body":"authenticated `+ada+`"}]}`),
 		post("what a function says of its answer stays with it", 200,
 			`{"method":"POST","path":"/rpc/teapot","body":{}},{"method":"POST","path":"/rpc/where_am_i","body":{}}`,
 			`{"results":[
@@ -114,19 +119,19 @@ func TestRestBatch(t *testing.T) {
 			 {"method":"POST","path":"/counters","body":{"name":"u"},"headers":{"Prefer":"resolution=merge-duplicates"}},
 			 {"method":"PUT","path":"/counters?name=eq.u","body":{"name":"u","n":2}},
 			 {"method":"DELETE","path":"/counters?name=eq.u"}`, `{"results":[
-			{"id":"0","status":201,"headers":{"Content-Range":"*/*","Preference-Applied":"resolution=merge-duplicates"},"body":null},
-			{"id":"1","status":200,"headers":{"Content-Range":"*/*","Preference-Applied":"resolution=merge-duplicates"},"body":null},
-			{"id":"2","status":204,"body":null},
-			{"id":"3","status":204,"headers":{"Content-Range":"*/*"},"body":null}]}`),
+			{"id":"0","status":201,"headers":{"Content-Range":"*/*","Preference-Applied":"resolution=merge-duplicates","X-Affected-Count":"1"},"body":null},
+			{"id":"1","status":200,"headers":{"Content-Range":"*/*","Preference-Applied":"resolution=merge-duplicates","X-Affected-Count":"1"},"body":null},
+			{"id":"2","status":204,"headers":{"X-Affected-Count":"1"},"body":null},
+			{"id":"3","status":204,"headers":{"Content-Range":"*/1","X-Affected-Count":"1"},"body":null}]}`),
 		post("a dry run", 200, `{"method":"POST","path":"/labels?select=name","body":{"name":"dry"},`+rep+`}`, `{"results":[
-			{"id":"0","status":201,"headers":{"Content-Range":"*/*","Preference-Applied":"return=representation"},"body":[{"name":"dry"}]}]}`,
+			{"id":"0","status":201,"headers":{"Content-Range":"*/*","Preference-Applied":"return=representation","X-Affected-Count":"1"},"body":[{"name":"dry"}]}]}`,
 			"Prefer: tx=rollback"),
 		{name: "leaves nothing", path: "/labels?name=eq.dry", status: 200, want: `[]`},
 		post("with other bodies", 200,
 			`{"method":"POST","path":"/labels?select=name","body":"name\ncsv\n","headers":{"Content-Type":"text/csv","Prefer":"return=representation"}},
 			 {"method":"DELETE","path":"/labels?name=eq.csv"}`, `{"results":[
-			{"id":"0","status":201,"headers":{"Content-Range":"*/*","Preference-Applied":"return=representation"},"body":[{"name":"csv"}]},
-			{"id":"1","status":204,"headers":{"Content-Range":"*/*"},"body":null}]}`),
+			{"id":"0","status":201,"headers":{"Content-Range":"*/1","Preference-Applied":"return=representation","X-Affected-Count":"1"},"body":[{"name":"csv"}]},
+			{"id":"1","status":204,"headers":{"Content-Range":"*/1","X-Affected-Count":"1"},"body":null}]}`),
 		post("an answer that is too long", 413, `{"id":"a","method":"POST","path":"/labels","body":{"name":"gone"}},`+
 			`{"id":"b","method":"POST","path":"/counters","body":{"name":"`+strings.Repeat("long", 5100)+`"},`+rep+`}`,
 			`{"code":"batch_too_large","operation":{"index":1,"id":"b"}}`),
@@ -161,6 +166,8 @@ func TestRestBatch(t *testing.T) {
 		"an unknown table":           {get + `,{"method":"GET","path":"/nothing"}`, 404, "PGRST205"},
 		"an unknown column":          {get + `,{"method":"POST","path":"/labels","body":{"no":1}}`, 400, "PGRST204"},
 		"a bad filter":               {get + `,{"method":"GET","path":"/labels?id=5"}`, 400, "PGRST100"},
+		"an export":                  {`{"method":"GET","path":"/labels","headers":{"Accept":"application/x-ndjson"}}`, 400, "batch_invalid"},
+		"another version":            {`{"id":"b","method":"PATCH","path":"/labels?id=eq.4","body":{"name":"x"},"headers":{"If-Match":"\"0\""}}`, 412, "precondition_failed"},
 		"csv that is no string":      {`{"method":"POST","path":"/labels","body":{},"headers":{"Content-Type":"text/csv"}}`, 400, "batch_invalid"},
 		"ref: unknown":               {get + `,{"method":"POST","path":"/labels","body":{},"refs":{"/name":"b/0/name"}}`, 400, "batch_reference"},
 		"ref: forward":               {`{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}},` + get, 400, "batch_reference"},
@@ -181,6 +188,8 @@ func TestRestBatch(t *testing.T) {
 		"ref: in select":             {get + `,{"method":"GET","path":"/labels?select={t}","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
 		"ref: a pattern":             {get + `,{"method":"GET","path":"/labels?name=like.{t}","refs":{"t":"a/0/name"}}`, 400, "batch_reference"},
 		"ref: an object as operand":  {get + `,{"method":"GET","path":"/labels?name=eq.{t}","refs":{"t":"a"}}`, 400, "batch_reference"},
+		"ref: one in another":        {get + `,{"method":"POST","path":"/labels","body":[{"a":{}}],"refs":{"/*/a":"a","/0/a/b":"a"}}`, 400, "batch_reference"},
+		"ref: a value everywhere":    {`{"id":"a","method":"POST","path":"/counters?select=name","body":{"name":"` + strings.Repeat("x", 500) + `"},"headers":{"Prefer":"return=representation"}},{"method":"POST","path":"/labels","body":[` + strings.Repeat("{},", 50) + `{}],"refs":{"/*/name":"a/0/name"}}`, 413, "batch_too_large"},
 		"ref: objects as a list":     {get + `,{"method":"GET","path":"/labels?name=in.{t}","refs":{"t":"a"}}`, 400, "batch_reference"},
 		"a body that is no JSON":     {`{`, 400, "PGRST102"},
 		"an operation's type errors": {get + `,{"id":"b","method":"POST","path":"/counters","body":{"name":"x","n":"y"}}`, 400, "22P02"},
@@ -193,6 +202,10 @@ func TestRestBatch(t *testing.T) {
 		})
 	}
 	s.check(t, restCase{path: "/labels?select=name&name=neq.made", status: 200, want: `[]`})
+	tags := serveRest(t, s.db, func(c *restConfig) { withExtensions(c); c.ETags = true })
+	tags.check(t, post("a reference to what has not changed", 400,
+		`{"id":"a","method":"GET","path":"/labels","headers":{"If-None-Match":"*"}},{"method":"POST","path":"/labels","body":{},"refs":{"/name":"a/0/name"}}`,
+		`{"code":"batch_reference","operation":{"index":1,"id":"1"}}`))
 }
 
 // A table that is called so can be reached as every other.
@@ -221,7 +234,8 @@ grant all on public.batch to anon;`
 	})
 }
 
-// The function before requests is called once, and has its say about the answer.
+// The function before requests is called once, and has its say about the answer and
+// about who asks.
 func TestRestBatchCallsPreRequestOnce(t *testing.T) {
 	t.Parallel()
 	s := newRest(t, `create sequence public.calls; grant all on public.calls to anon;
@@ -229,14 +243,17 @@ create function public.before() returns void language plpgsql as $$
 begin
   perform set_config('response.headers', json_build_array(json_build_object('X-Calls', nextval('public.calls')::text
     || ' ' || current_setting('request.method') || ' ' || current_setting('request.path')))::text, true);
+  perform set_config('role', 'authenticated', true);
 end $$;
-create table public.t (id int); grant all on public.t to anon;`, func(c *restConfig) { withExtensions(c); c.PreRequest = "public.before" })
+create function public.who() returns text language sql stable return current_user;
+create table public.t (id int); grant all on public.t to authenticated;`, func(c *restConfig) { withExtensions(c); c.PreRequest = "public.before" })
 	s.check(t, restCase{
 		method: "POST", path: "/batch", status: 200,
-		body:       `{"operations":[{"method":"POST","path":"/t","body":{"id":1}},{"method":"GET","path":"/t"}]}`,
+		body:       `{"operations":[{"method":"POST","path":"/t","body":{"id":1}},{"method":"GET","path":"/t"},{"method":"GET","path":"/rpc/who"}]}`,
 		wantHeader: []string{"X-Calls: 1 POST /rest/v1/batch"},
-		want: `{"results":[{"id":"0","status":201,"headers":{"Content-Range":"*/*"},"body":null},
-			{"id":"1","status":200,"headers":{"Content-Range":"0-0/*"},"body":[{"id":1}]}]}`,
+		want: `{"results":[{"id":"0","status":201,"headers":{"Content-Range":"*/*","X-Affected-Count":"1"},"body":null},
+			{"id":"1","status":200,"headers":{"Content-Range":"0-0/*"},"body":[{"id":1}]},
+			{"id":"2","status":200,"headers":{"Content-Range":"0-0/*"},"body":"authenticated"}]}`,
 	})
 }
 

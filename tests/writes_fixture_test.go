@@ -63,6 +63,13 @@ create function public.sneak() returns int language plpgsql volatile as
 create function public.where_am_i() returns json language sql stable as
   $$ select json_build_object('method', current_setting('request.method'), 'path', current_setting('request.path'),
        'read_only', current_setting('transaction_read_only'), 'timeout', current_setting('statement_timeout')) $$;
+create function public.who_am_i() returns text language sql stable as
+  $$ select current_user || ' ' || coalesce(auth.uid()::text, current_setting('request.jwt.claims')) $$;
+create function public.become() returns text language plpgsql volatile as $$
+begin
+  perform set_config('role', 'anon', true), set_config('request.jwt.claims', '{}', true);
+  return current_user || ' ' || current_setting('request.jwt.claims');
+end $$;
 create function public.slow() returns text language sql volatile set statement_timeout = '50ms' as
   $$ select pg_sleep(5)::text $$;
 create function public.teapot() returns text language plpgsql volatile as $$

@@ -101,6 +101,13 @@ func (s *Steps) Send(searchPath string, st *Statement, after string) {
 	s.sent = true
 }
 
+// Drop sends a statement like Send, whose rows nobody reads.
+func (s *Steps) Drop(searchPath string, st *Statement) {
+	key := stmtKey{role: s.tx.Role, path: searchPath, sql: st.SQL, version: st.Version}
+	s.b.s.send(s.b.p, key, st.Args, nil, stepDropped)
+	s.sent = true
+}
+
 // Next gives the answer to the oldest statement of Send that was not read yet; the
 // caller must Free it.
 func (s *Steps) Next() (*Result, error) {

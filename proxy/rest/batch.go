@@ -27,7 +27,7 @@ const (
 // operationHeaders are those that an operation may have of its own; what else a
 // request says, such as who sends it, is said once for the whole batch.
 var operationHeaders = []string{
-	"Accept", "Accept-Profile", "Content-Profile", "Content-Type", "Prefer", "Range", "Range-Unit",
+	"Accept", "Accept-Profile", "Content-Profile", "Content-Type", "If-Match", "If-None-Match", "Prefer", "Range", "Range-Unit",
 }
 
 // batchOperation is one request of a batch.
@@ -65,6 +65,13 @@ func badBatch(format string, args ...any) *web.Error {
 	return web.New("batch_invalid", fmt.Sprintf(format, args...))
 }
 
+func tooLong(message string, limit int64) *web.Error {
+	e := web.New("batch_too_large", message)
+	e.Details = map[string]int64{"limit_bytes": limit}
+	e.Hint = "ask for less, or raise FLUXBASE_REST_BATCH_ANSWER_LIMIT"
+	return e
+}
+
 // at says which operation an error is of.
 func (b *batchRequest) at(i int, err error) error {
 	if err == nil {
@@ -85,10 +92,10 @@ func (h *Handler) isBatch(hr *http.Request) bool {
 		return false
 	}
 	if header := hr.Header.Get("Content-Type"); header != "" {
-		switch m := decodeMedia(header); {
-		case m.mime() == batchMedia:
+		if mediaName(header) == batchMedia {
 			return true
-		case m.kind != mediaJSON:
+		}
+		if decodeMedia(header).kind != mediaJSON {
 			return false
 		}
 	}
@@ -193,7 +200,7 @@ func prefersWithin(value string) bool {
 // plan plans op. Where a reference stands, it is planned with a value of no meaning;
 // when the real one is known it is planned again.
 func (b *batchRequest) plan(hr *http.Request, op *batchOperation) error {
-	path, body, err := op.substituted(nil)
+	path, body, err := op.substituted(b.h.cfg.BatchAnswerLimit, nil)
 	if err != nil {
 		return err
 	}
@@ -270,7 +277,7 @@ func (b *batchRequest) release() {
 // what the string says.
 func (op *batchOperation) text() ([]byte, error) {
 	header := op.header.Get("Content-Type")
-	if len(op.Body) == 0 || header == "" || decodeMedia(header).kind == mediaJSON || strings.HasSuffix(decodeMedia(header).mime(), "+json") {
+	if len(op.Body) == 0 || header == "" || decodeMedia(header).kind == mediaJSON || strings.HasSuffix(mediaName(header), "+json") {
 		return op.Body, nil
 	}
 	var s string

@@ -28,10 +28,16 @@ type batchRef struct {
 	path    []string
 }
 
+// maxReferences is how many an operation may have.
+const maxReferences = 100
+
 func badReference(message string) *web.Error { return web.New("batch_reference", message) }
 
 // readReferences reads refs and checks what can be known of them; op is the ith.
 func (b *batchRequest) readReferences(i int, op *batchOperation) error {
+	if len(op.Refs) > maxReferences {
+		return badReference("an operation has at most 100 references: * takes or fills all elements of an array")
+	}
 	for key, value := range op.Refs {
 		ref := batchRef{name: key}
 		if strings.HasPrefix(key, "/") {
@@ -61,6 +67,11 @@ func (b *batchRequest) readReferences(i int, op *batchOperation) error {
 			return badReference("the answer of \"" + id + "\" has no values: ask it for Prefer: return=representation")
 		}
 		from.referred = true
+		for _, other := range op.refs {
+			if ref.overlaps(&other) {
+				return badReference("one reference is within another")
+			}
+		}
 		op.refs = append(op.refs, ref)
 	}
 	// In the order of the pointers, so that the same operation always means the same.
@@ -68,6 +79,17 @@ func (b *batchRequest) readReferences(i int, op *batchOperation) error {
 		return strings.Compare(strings.Join(a.pointer, "/")+a.name, strings.Join(b.pointer, "/")+b.name)
 	})
 	return nil
+}
+
+// overlaps tells two ways into the body of which one may lead on from the other.
+func (ref *batchRef) overlaps(other *batchRef) bool {
+	n := min(len(ref.pointer), len(other.pointer))
+	for i := range n {
+		if a, b := ref.pointer[i], other.pointer[i]; a != b && a != "*" && b != "*" {
+			return false
+		}
+	}
+	return n > 0
 }
 
 // answersJSON tells whether the answer has values to refer to.
@@ -80,7 +102,10 @@ func (op *batchOperation) answersJSON() bool {
 	if op.r.rpc {
 		return !op.plan.void && op.Method != "HEAD"
 	}
-	return op.Method == "GET" || !op.r.reads() && op.r.prefs.returning == returnRepresentation
+	if op.r.reads() {
+		return op.Method != "HEAD"
+	}
+	return op.r.prefs.returning == returnRepresentation
 }
 
 // parsePointer takes a JSON pointer apart (RFC 6901); that of the whole is nil.
@@ -112,11 +137,8 @@ func arrayIndex(token string) (int, bool) {
 	return n, err == nil
 }
 
-// value gives what a reference leads to. Of an operation that has not run it is null.
+// value gives what a reference leads to, once op has run.
 func (op *batchOperation) value(path []string) (any, error) {
-	if op.body == nil {
-		return nil, nil
-	}
 	if op.values == nil {
 		d := json.NewDecoder(bytes.NewReader(op.body))
 		d.UseNumber()
@@ -163,14 +185,16 @@ func lookUp(v any, path []string) (any, bool) {
 }
 
 // substituted gives path and body of op with the values of its references, which
-// resolve finds; without it, values of no meaning take their places.
-func (op *batchOperation) substituted(resolve func(*batchRef) (any, error)) (string, []byte, error) {
+// resolve finds; without it, values of no meaning take their places. All of them
+// together are at most limit bytes.
+func (op *batchOperation) substituted(limit int64, resolve func(*batchRef) (any, error)) (string, []byte, error) {
 	path := op.Path
 	body, err := op.text()
 	if err != nil || len(op.refs) == 0 {
 		return path, body, err
 	}
 	var document any
+	left := limit
 	for i := range op.refs {
 		ref := &op.refs[i]
 		var v any
@@ -181,7 +205,15 @@ func (op *batchOperation) substituted(resolve func(*batchRef) (any, error)) (str
 		} else if ref.pointer == nil {
 			v = json.Number("0")
 		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return "", nil, err
+		}
+		size := int64(len(text))
 		if ref.pointer == nil {
+			if left -= size * int64(strings.Count(path, "{"+ref.name+"}")); left < 0 {
+				return "", nil, tooLong("the values of the references are too long", limit)
+			}
 			if path, err = setInPath(path, ref.name, v); err != nil {
 				return "", nil, err
 			}
@@ -194,8 +226,12 @@ func (op *batchOperation) substituted(resolve func(*batchRef) (any, error)) (str
 				return "", nil, badReference("only a body of JSON can have references")
 			}
 		}
-		if !setAt(document, ref.pointer, v) {
+		places := 0
+		if !setAt(document, ref.pointer, v, &places) {
 			return "", nil, badReference("the body has no place \"/" + strings.Join(ref.pointer, "/") + "\"")
+		}
+		if left -= size * int64(places); left < 0 {
+			return "", nil, tooLong("the values of the references are too long", limit)
 		}
 	}
 	if document != nil {
@@ -210,17 +246,19 @@ func (op *batchOperation) substituted(resolve func(*batchRef) (any, error)) (str
 	return path, body, nil
 }
 
-// setAt puts v to where the pointer leads: a member, new or not, or an element.
-func setAt(in any, pointer []string, v any) bool {
+// setAt puts v to where the pointer leads: a member, new or not, or an element. It
+// counts the places.
+func setAt(in any, pointer []string, v any, places *int) bool {
 	token, last := pointer[0], len(pointer) == 1
 	switch in := in.(type) {
 	case map[string]any:
 		if last {
 			in[token] = v
+			*places++
 			return true
 		}
 		next, ok := in[token]
-		return ok && setAt(next, pointer[1:], v)
+		return ok && setAt(next, pointer[1:], v, places)
 	case []any:
 		first, end := 0, len(in)
 		if token != "*" {
@@ -233,7 +271,8 @@ func setAt(in any, pointer []string, v any) bool {
 		for i := first; i < end; i++ {
 			if last {
 				in[i] = v
-			} else if !setAt(in[i], pointer[1:], v) {
+				*places++
+			} else if !setAt(in[i], pointer[1:], v, places) {
 				return false
 			}
 		}

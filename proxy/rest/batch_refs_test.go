@@ -65,7 +65,7 @@ func FuzzBatchReferences(f *testing.F) {
 			return
 		}
 		document := map[string]any{"a": []any{map[string]any{}, nil}, "b": "x"}
-		if setAt(document, tokens, value) && !strings.Contains(pointer, "*") {
+		if setAt(document, tokens, value, new(int)) && !strings.Contains(pointer, "*") {
 			if got, ok := lookUp(document, tokens); !ok || got != value {
 				t.Errorf("%q: put %q, found %v", pointer, value, got)
 			}

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -13,17 +14,20 @@ import (
 )
 
 const (
-	// beginOperation makes the transaction that of one operation.
+	// beginOperation makes the transaction that of one operation, and of the caller: a
+	// function may have become somebody else, which ends with its operation.
 	beginOperation = `select set_config('search_path', $1, true), set_config('request.method', $2, true),` +
 		` set_config('request.path', $3, true), set_config('response.headers', '', true),` +
-		` set_config('response.status', '', true), set_config('` + insertedGUC + `', '', true)`
+		` set_config('response.status', '', true), set_config('` + insertedGUC + `', '', true),` +
+		` set_config('request.jwt.claims', $4, true), set_config('role', $5, true)`
 	// Reading operations are read-only, as they are alone; a transaction can't go back
 	// from that, but a savepoint can.
 	beginReading = "savepoint _fx_read"
 	readOnlyNow  = "select set_config('transaction_read_only', 'on', true)"
 	endReading   = "release savepoint _fx_read"
-	// beforeOperations asks what the pre-request function said of the answer.
-	beforeOperations = "select null, null" + gucs
+	// beforeOperations asks what the pre-request function said of the answer, and whom
+	// it has made the caller.
+	beforeOperations = "select null, null" + gucs + ", current_setting('role'), current_setting('request.jwt.claims')"
 )
 
 // batchRun is a batch under way.
@@ -38,8 +42,10 @@ type batchRun struct {
 	// what comes before the first, and the transaction's end.
 	read, current int
 	reading       bool // within the savepoint
-	size          int64
-	outer         result // of beforeOperations
+	// role and claims are those of each operation.
+	role, claims string
+	size         int64
+	outer        result // of beforeOperations
 }
 
 // batch answers a POST to batch.
@@ -118,6 +124,12 @@ func (run *batchRun) all(steps *pg.Steps) error {
 		op.body, op.values = nil, nil
 	}
 	steps.Send(run.tx.SearchPath, &pg.Statement{SQL: beforeOperations}, "")
+	run.role, run.claims = cmp.Or(run.caller.Role, "none"), run.caller.Claims
+	if len(run.h.before) > 0 {
+		if err := run.readTo(0); err != nil {
+			return err
+		}
+	}
 	for i, op := range run.Operations {
 		if err := run.resolve(i, op); err != nil {
 			return err
@@ -144,7 +156,7 @@ func (run *batchRun) resolve(i int, op *batchOperation) error {
 		return err
 	}
 	run.current = i
-	path, body, err := op.substituted(func(ref *batchRef) (any, error) {
+	path, body, err := op.substituted(run.h.cfg.BatchAnswerLimit, func(ref *batchRef) (any, error) {
 		return run.Operations[ref.from].value(ref.path)
 	})
 	if err != nil {
@@ -165,10 +177,13 @@ func (run *batchRun) send(op *batchOperation) {
 		run.steps.Set(readOnlyNow)
 	}
 	run.reading = reads
-	run.steps.Set(beginOperation, path, op.Method, op.hr.URL.Path)
+	run.steps.Set(beginOperation, path, op.Method, op.hr.URL.Path, run.claims, run.role)
 	settings := op.plan.settings
 	if settings != nil {
 		run.set(settings)
+	}
+	for _, st := range op.r.statementsBefore(op.plan, op.cat.Version) {
+		run.steps.Drop(path, &st)
 	}
 	st := &pg.Statement{SQL: op.plan.sql, Args: op.r.bind(op.plan.params), Version: op.cat.Version}
 	run.steps.Send(path, st, op.plan.after)
@@ -187,7 +202,7 @@ func (run *batchRun) set(s *catalog.Settings) {
 			name + ", $" + value + ", true)"
 		args = append(args, one.Name, one.Value)
 	}
-	run.steps.Set(sql+", set_config('role', $"+strconv.Itoa(len(args)+1)+", true)", append(args, run.role())...)
+	run.steps.Set(sql+", set_config('role', $"+strconv.Itoa(len(args)+1)+", true)", append(args, run.role)...)
 }
 
 func (run *batchRun) unset(s *catalog.Settings) {
@@ -196,14 +211,7 @@ func (run *batchRun) unset(s *catalog.Settings) {
 		sql += ", set_config($" + strconv.Itoa(i+1) + ", nullif(current_setting('fluxbase.was_" + strconv.Itoa(i) + "'), ''), true)"
 		args = append(args, one.Name)
 	}
-	run.steps.Set(sql+", set_config('role', $"+strconv.Itoa(len(args)+1)+", true)", append(args, run.role())...)
-}
-
-func (run *batchRun) role() string {
-	if run.caller.Role == "" {
-		return "none"
-	}
-	return run.caller.Role
+	run.steps.Set(sql+", set_config('role', $"+strconv.Itoa(len(args)+1)+", true)", append(args, run.role)...)
 }
 
 // readTo reads answers until n have been read.
@@ -216,6 +224,7 @@ func (run *batchRun) readTo(n int) error {
 		}
 		if run.read < 0 {
 			run.outer = result{headers: slices.Clone(raw.Values[headersColumn]), status: slices.Clone(raw.Values[statusColumn])}
+			run.role, run.claims = string(raw.Values[nextColumn]), string(raw.Values[nextColumn+1])
 		} else {
 			err = run.answer(run.Operations[run.read], raw)
 		}
@@ -247,10 +256,7 @@ func (run *batchRun) answer(op *batchOperation, raw *pg.Result) error {
 		a.content, a.body = false, nil
 	}
 	if run.size += int64(len(a.body)); run.size > run.h.cfg.BatchAnswerLimit {
-		e := web.New("batch_too_large", "the answers of the batch are too long")
-		e.Details = map[string]int64{"limit_bytes": run.h.cfg.BatchAnswerLimit}
-		e.Hint = "ask for less, or raise FLUXBASE_REST_BATCH_ANSWER_LIMIT"
-		return e
+		return tooLong("the answers of the batch are too long", run.h.cfg.BatchAnswerLimit)
 	}
 	if op.referred {
 		op.body = slices.Clone(a.body)

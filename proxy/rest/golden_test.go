@@ -29,7 +29,7 @@ func TestGolden(t *testing.T) {
 			}
 			cfg := testConfig(t, func(c *Config) {
 				c.AggregatesEnabled = true
-				c.Extensions = slices.ContainsFunc([]string{"cursor", "conditional", "export", "extended"}, func(part string) bool {
+				c.Extensions = slices.ContainsFunc([]string{"beyond", "cursor", "conditional", "export", "extended"}, func(part string) bool {
 					return strings.Contains(file, part)
 				})
 				c.ETags = strings.Contains(file, "conditional")
@@ -54,10 +54,19 @@ func TestGolden(t *testing.T) {
 					fmt.Fprintf(&got, "error %v\n\n", err)
 					continue
 				}
-				pl, err := makePlan(r, c, cfg)
+				if cfg.Extensions {
+					err = r.readNests(c)
+				}
+				pl := new(plan)
+				if err == nil {
+					pl, err = makePlan(r, c, cfg)
+				}
 				if err != nil {
 					fmt.Fprintf(&got, "error %v\n\n", err)
 					continue
+				}
+				for _, st := range pl.before {
+					fmt.Fprintf(&got, "%s\n", st.sql)
 				}
 				fmt.Fprintf(&got, "%s\n", pl.sql)
 				for i, arg := range r.bind(pl.params) {

@@ -177,6 +177,11 @@ func answerOptions(w *web.Response, allow string) {
 // new in the database, so that one is asked afresh before anyone is refused.
 func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog, error) {
 	cat := h.deps.Catalog.Current()
+	if h.cfg.Extensions && cat != nil {
+		if err := r.readNests(cat); err != nil {
+			return nil, nil, err
+		}
+	}
 	key := r.planKey(cat)
 	if cat != nil {
 		if pl := h.plans.get(cat.Version, key); pl != nil {
@@ -195,6 +200,11 @@ func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog
 			return nil, nil, web.CatalogNotLoaded
 		case fresh != cat:
 			cat = fresh
+			if h.cfg.Extensions {
+				if err := r.readNests(cat); err != nil {
+					return nil, nil, err
+				}
+			}
 			key = r.planKey(cat)
 			pl, err = makePlan(r, cat, &h.cfg)
 		}
@@ -282,6 +292,9 @@ func (h *Handler) databaseError(err error, caller pg.Caller) error {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return web.FromPostgres(err, false)
+	}
+	if e := raised(pgErr); e != nil {
+		return e
 	}
 	if e := cursorError(pgErr); e != nil {
 		return e

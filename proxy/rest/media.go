@@ -182,6 +182,12 @@ func decodeMedia(s string) mediaType {
 	return mediaType{other: s}
 }
 
+// mediaName is a media type without its parameters.
+func mediaName(s string) string {
+	name, _, _ := strings.Cut(s, ";")
+	return strings.ToLower(strings.TrimSpace(name))
+}
+
 func decodePlan(params []string, json bool) *planFormat {
 	f := &planFormat{json: json, of: mediaType{kind: mediaJSON}}
 	if of := mediaParam(params, "for"); of != "" {

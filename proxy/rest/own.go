@@ -42,7 +42,7 @@ func withHint(e *web.Error, hint string) *web.Error {
 // filter was forgotten, or is one of an embed. Limits say nothing to a write.
 func (p *planner) checkFiltered() error {
 	changes := p.r.method == http.MethodPatch || p.r.method == http.MethodDelete
-	if p.cfg.Extensions && changes && len(p.root.where) == 0 && p.r.prefs.own&ownAllRows == 0 {
+	if p.cfg.Extensions && changes && len(p.root.where) == 0 && p.r.prefs.own&ownAllRows == 0 && !p.updatesEach() {
 		return errUnfiltered
 	}
 	return nil

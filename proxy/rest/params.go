@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -27,6 +28,9 @@ const (
 	paramHaving
 	paramCursor
 	paramCursorColumn
+	paramOnConflictConstraint
+	paramOnConflictWhere
+	paramUpdateColumns
 )
 
 // param is one parameter of the URL, decoded.
@@ -89,6 +93,9 @@ func (r *request) scanParam(p *param) (err error) {
 		r.values = append(r.values, values...)
 		return parseError(err)
 	case paramFilter:
+		if r.cfg.Extensions && r.method == http.MethodPost && r.scanUpsert(p) {
+			return nil
+		}
 		if (p.key == "cursor" || p.key == "cursor_column") && r.scanCursor(p) {
 			return nil
 		}

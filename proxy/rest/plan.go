@@ -13,6 +13,8 @@ import (
 // answer. It never changes once it is made.
 type plan struct {
 	sql string
+	// before are statements that run first, in the same transaction.
+	before []statement
 	// params tells for $1, $2 … the index of a value, or one of those below.
 	params []int
 	// after is the statement behind it that gives the answer where counts is set:

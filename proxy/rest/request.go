@@ -45,6 +45,12 @@ type request struct {
 	// keys: they may then differ.
 	columns bool
 
+	// nest is the shape of a body that holds related rows.
+	nest *nest
+
+	// patch is a body of patchMedia, changes one of changesMedia.
+	patch   []patchAction
+	changes []change
 	// load reads the body of an import; streamed tells that there will be one.
 	load     *importer
 	streamed bool
@@ -200,6 +206,14 @@ func (r *request) readBody(hr *http.Request) error {
 	if header != "" && header != "application/json" {
 		r.content = decodeMedia(header).kind
 	}
+	if r.method == http.MethodPatch && r.cfg.Extensions {
+		switch mediaName(header) {
+		case patchMedia:
+			return r.readPatch()
+		case changesMedia:
+			return r.readChanges()
+		}
+	}
 	switch r.content {
 	case mediaJSON:
 		for i := range r.params {
@@ -294,6 +308,15 @@ func (r *request) shapeKey() []byte {
 		flat := i < len(r.shape.values) && r.shape.values[i].flat
 		b = append(append(append(b, byte(b2i(flat))), k...), 0)
 	}
+	for i := range r.patch {
+		b = r.patch[i].appendShape(b)
+	}
+	for i := range r.changes {
+		b = r.changes[i].appendShape(b)
+	}
+	if r.nest != nil {
+		b = r.nest.appendShape(b)
+	}
 	for i := range r.params {
 		b = append(b, 0)
 		if p := &r.params[i]; p.kind == paramLimit && p.slot >= 0 && isConstLimit(r.values[p.slot]) {
@@ -308,7 +331,8 @@ func (r *request) shapeKey() []byte {
 func (p *param) appendShape(b []byte) []byte {
 	b = append(append(append(b, byte(p.kind)), p.key...), 0)
 	switch p.kind {
-	case paramSelect, paramColumns, paramOnConflict, paramOrder, paramDistinct, paramCursor, paramCursorColumn:
+	case paramSelect, paramColumns, paramOnConflict, paramOrder, paramDistinct, paramCursor, paramCursorColumn,
+		paramOnConflictConstraint, paramOnConflictWhere, paramUpdateColumns:
 		b = append(b, p.value...)
 	case paramLimit, paramOffset:
 		if p.embedded() && p.slot < 0 {

@@ -26,9 +26,13 @@ func (p *planner) returned(q *query.SQL, rel *catalog.Relation) {
 // computeAfter has computed fields made of the written rows, where those come
 // back whole: they have to be given their type again.
 func (p *planner) computeAfter(rel *catalog.Relation) {
-	if !slices.Contains(p.returnedNames(rel), "*") {
-		return
+	if slices.Contains(p.returnedNames(rel), "*") {
+		p.typeComputed(rel)
 	}
+}
+
+// typeComputed has computed fields made of rows that are only records.
+func (p *planner) typeComputed(rel *catalog.Relation) {
 	give := func(f *query.Field) {
 		if f.Name != "*" && !f.WholeRow && rel.Column(f.Name) == nil {
 			f.RowType = query.Ident(rel.Schema) + "." + query.Ident(rel.Name)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,9 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 		Lines:     pl.media == mediaPlan,
 		Rollback:  r.prefs.tx == txRollback || h.cfg.rollsBack() && r.prefs.tx != txCommit,
 	}
+	for _, st := range r.statementsBefore(pl, cat.Version) {
+		tx.Before = append(slices.Clip(tx.Before), st)
+	}
 	for _, s := range [...]*catalog.Settings{cat.RoleSettings(caller.Role), pl.settings} {
 		if s == nil {
 			continue
@@ -37,6 +41,15 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 	}
 	tx.Settings = append(tx.Settings, h.cfg.AppSettings...)
 	return tx
+}
+
+// statementsBefore are those that run before the plan's own.
+func (r *request) statementsBefore(pl *plan, version uint64) []pg.Statement {
+	var list []pg.Statement
+	for _, st := range pl.before {
+		list = append(list, pg.Statement{SQL: st.sql, Args: r.bind(st.params), Version: version})
+	}
+	return list
 }
 
 // bind gives the values of parameters.

@@ -16,6 +16,9 @@ const (
 
 // write plans POST, PATCH, PUT and DELETE of a relation.
 func (p *planner) write(rel *catalog.Relation) (*plan, error) {
+	if p.r.nest != nil {
+		return p.nested(rel)
+	}
 	if err := p.checkFiltered(); err != nil {
 		return nil, err
 	}
@@ -111,7 +114,7 @@ func (p *planner) writeApplied(rel *catalog.Relation) preferences {
 	switch p.r.method {
 	case http.MethodPost:
 		a.missing = asked.missing
-		if len(rel.PrimaryKey) > 0 || p.param(paramOnConflict) != nil {
+		if len(rel.PrimaryKey) > 0 || p.param(paramOnConflict) != nil || p.param(paramOnConflictConstraint) != nil {
 			a.resolution = asked.resolution
 		}
 	case http.MethodPatch:
@@ -373,17 +376,29 @@ func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalo
 	if put {
 		resolution = mergeDuplicates
 	}
-	if resolution == 0 || len(target) == 0 {
+	constraint := p.param(paramOnConflictConstraint)
+	if resolution == 0 || len(target) == 0 && constraint == nil {
 		return nil
 	}
-	q.Add(" on conflict (")
-	for i, name := range target {
-		if i > 0 {
-			q.Add(", ")
-		}
-		q.Ident(name)
+	cols, err := p.updatedColumns(rel, cols)
+	if err != nil {
+		return err
 	}
-	q.Add(")")
+	if constraint != nil {
+		q.Add(" on conflict on constraint ").Ident(constraint.value)
+	} else {
+		q.Add(" on conflict (")
+		for i, name := range target {
+			if i > 0 {
+				q.Add(", ")
+			}
+			q.Ident(name)
+		}
+		q.Add(")")
+		if err := p.conflictWhere(q, rel); err != nil {
+			return err
+		}
+	}
 	if resolution == ignoreDuplicates || len(cols) == 0 || p.r.precondition == noVersion {
 		q.Add(" do nothing")
 		return nil
@@ -402,9 +417,18 @@ func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalo
 // update writes an update; false tells that it is a query of no row, which can't
 // return any either.
 func (p *planner) update(q *query.SQL, rel *catalog.Relation, pl *plan) (bool, error) {
+	switch {
+	case p.r.patch != nil:
+		return true, p.patchRow(q, rel, pl)
+	case p.r.changes != nil:
+		return true, p.changeRow(q, rel, pl)
+	}
 	cols, err := p.bodyColumns(rel)
 	if err != nil {
 		return false, err
+	}
+	if p.updatesEach() {
+		return true, p.updateEach(q, rel, cols, pl)
 	}
 	if len(cols) == 0 { // an empty object changes nothing
 		q.Add("select ")

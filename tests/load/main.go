@@ -1,9 +1,9 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
-// prints the ratio of the two; then what pages cost by cursor and by offset, what
-// streaming changes costs those who write, how soon a changed schema is served, and what
-// realtime costs. Rows in bulk are measured beside psql's \copy. All use loopback and end
-// by themselves; two sides alternate
+// prints the ratio of the two; then what pages cost by cursor and by offset, a batch
+// beside single requests, what streaming changes costs those who write, how soon a changed
+// schema is served, and what realtime costs. Rows in bulk are measured beside psql's
+// \copy. All use loopback and end by themselves; two sides alternate
 // within one run.
 //
 //	go run ./tests/load              all cases
@@ -130,6 +130,11 @@ func run(ctx context.Context, seconds, rounds, conns, pool, rows int, names []st
 	if err := out.Flush(); err != nil {
 		return err
 	}
+	if wanted(batchCase) {
+		if err := b.batch(ctx, seconds, rounds); err != nil {
+			return err
+		}
+	}
 	if wanted(exportCase) || wanted(importCase) {
 		if err := b.copyRows(ctx, rows, rounds, wanted); err != nil {
 			return err
@@ -166,7 +171,7 @@ func caseNames() (names []string) {
 	for _, c := range cases {
 		names = append(names, c.name)
 	}
-	return append(append(names, exportCase, importCase), streaming...)
+	return append(append(names, batchCase, exportCase, importCase), streaming...)
 }
 
 func median(s []sample) sample {
