@@ -45,7 +45,7 @@ func (l *Live) cors(w *web.Response, r *http.Request, origin string) (answered b
 		h.Set("Access-Control-Expose-Headers", exposed)
 		return false
 	}
-	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, QUERY")
 	// Echoed rather than listed: clients add headers of their own with each release.
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		h.Set("Access-Control-Allow-Headers", asked)

@@ -21,18 +21,19 @@ type route struct {
 // routes is the whole surface of the product.
 func (s *Server) routes() []route {
 	const all = "GET HEAD POST PUT PATCH DELETE OPTIONS"
+	const withQuery = all + " QUERY"
 	rest := strings.TrimSuffix(s.restPrefix, "/")
 	return []route{
 		{"GET HEAD", "/livez", s.livez},
 		{"GET HEAD", "/readyz", s.readyz},
 		{all, "/realtime/v1/*path", s.realtime},
-		{all, rest, s.rest},
-		{all, rest + "/*path", s.rest},
+		{withQuery, rest, s.rest},
+		{withQuery, rest + "/*path", s.rest},
 	}
 }
 
 // methods are the labels of the metrics; a client can send any other word.
-var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"}
 
 // newRouter registers the routes of the modules that are on. What httprouter
 // does by itself (redirects, OPTIONS, 405) is left out: a capability's answers

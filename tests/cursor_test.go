@@ -288,7 +288,7 @@ func TestBadCursors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { refused(other, good) })
 	}
-	refused(path, good, user)                                                                         // another role
+	refused(path, good, user)                                                                            // another role
 	for _, same := range []string{"/things?limit=7&id=lt.100&order=title&select=*", path + "&limit=3"} { // what makes no difference
 		if w := s.send(t, "GET", same+"&cursor="+good, ""); w.Code != 200 {
 			t.Errorf("%s: %d %s", same, w.Code, w.Body)

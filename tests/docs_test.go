@@ -138,6 +138,11 @@ func TestMovingFromPostgREST(t *testing.T) {
 		"postgres://web_login:mysecretpassword@127.0.0.1:5432/postgres", login.String())
 }
 
+func TestQueryMore(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/query-more.md", nil)
+}
+
 func TestStreamChanges(t *testing.T) {
 	t.Parallel()
 	// A server of its own: the page begins where nobody has made our roles yet.
@@ -175,6 +180,11 @@ func runDemoPage(t *testing.T, path string, env ...string) {
 func TestGuardTheAPI(t *testing.T) {
 	t.Parallel()
 	runDemoPage(t, "../docs/how-to/guard-the-api.md")
+}
+
+func TestWriteTogetherPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/write-together.md", nil)
 }
 
 // sources are the files that a page may name: those that git would keep.

@@ -27,6 +27,11 @@ var fuzzSeeds = []hostileRequest{
 	{method: "HEAD", path: "/tags?limit=1", header: []string{"Prefer: count=planned"}},
 	{method: "GET", path: "/tags?id=eq.1", header: []string{"Accept: application/vnd.pgrst.object+json;nulls=stripped"}},
 	{method: "GET", path: "/tags", header: []string{`Accept: application/vnd.pgrst.plan+json; for="text/csv"; options=analyze|verbose`, "Accept-Profile: public"}},
+	{method: "QUERY", path: "/notes?select=id", body: "id=in.(1,2)&order=id.desc", header: []string{"Content-Type: application/x-www-form-urlencoded"}},
+	{
+		method: "POST", path: "/notes/query?id=gt.0", header: []string{"Content-Type: application/json"},
+		body: `{"select": ["id", "tags(name)"], "where": {"or": [{"id": 1}, {"not": {"title": {"like": "a*"}}}]}, "embeds": {"tags": {"limit": 1}}}`,
+	},
 	{method: "GET", path: "/rpc/same_text?value=x&limit=1"},
 	{method: "GET", path: "/rpc/add_up?a=1&b=2"},
 	{method: "GET", path: "/", header: []string{"Accept: application/openapi+json"}},

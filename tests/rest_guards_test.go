@@ -188,6 +188,45 @@ grant all on public.big to anon, authenticated;
 	}
 }
 
+// The operations of a batch meet the guards that they would meet alone, and so does a
+// query in a body.
+func TestGuardsOfBatchesAndBodies(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, restFixture+`
+create function public.show(name text) returns text language sql stable return current_setting(name);
+`, func(c *restConfig) { c.Extensions = true })
+	s.guard(t, `'anon', 'public.tasks', filterable => '{id}', max_rows => 1`)
+	s.guard(t, `'anon', 'public.users', max_cost => 0.5`)
+	s.guard(t, `'anon', null, statement_timeout => '700 ms'`)
+	batch := func(operations string) restCase {
+		return restCase{method: "POST", path: "/batch", body: `{"operations":[` + operations + `]}`}
+	}
+	for _, tt := range []struct {
+		operations string
+		status     int
+		want       string
+	}{
+		{`{"method":"GET","path":"/tasks?name=eq.x"}`, 403, `"code":"guard_filter"`},
+		{`{"method":"PATCH","path":"/tasks?id=lt.3","body":{"name":"x"}}`, 400, `"code":"guard_rows"`},
+		{`{"method":"GET","path":"/clients?select=id"},{"method":"GET","path":"/users"}`, 400, `"code":"guard_cost"`},
+		{`{"method":"GET","path":"/tasks?select=id&order=id"},{"method":"GET","path":"/rpc/show?name=statement_timeout"}`, 200, `"body":"700ms"`},
+	} {
+		c := batch(tt.operations)
+		w := s.send(t, c.method, c.path, c.body)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) {
+			t.Errorf("%s: %d %s, want %d with %s", tt.operations, w.Code, w.Body, tt.status, tt.want)
+		}
+	}
+	s.run(t, []restCase{
+		{name: "QUERY", method: "QUERY", path: "/tasks", body: `{"where":{"name":{"eq":"x"}}}`, header: []string{"Content-Type: application/json"}, status: 403, want: `{"code":"guard_filter"}`},
+		{name: "a form", method: "POST", path: "/tasks/query", body: `name=eq.x`, header: []string{"Content-Type: application/x-www-form-urlencoded"}, status: 403, want: `{"code":"guard_filter"}`},
+		{name: "a cursor leads through what is cut off", path: "/tasks?select=id&cursor=", status: 200, want: `[{"id":1}]`},
+	})
+	w := s.send(t, "GET", "/tasks?select=id&cursor=", "")
+	next := w.Header().Get("X-Next-Cursor")
+	s.check(t, restCase{path: "/tasks?select=id&cursor=" + next, status: 200, want: `[{"id":2}]`})
+}
+
 // Operators are listed in the database and here; one that was forgotten there could
 // not be allowed.
 func TestGuardsKnowAllOperators(t *testing.T) {

@@ -167,13 +167,32 @@ func (r *jsonReader) query(keys ...string) (*Query, error) {
 	return q, err
 }
 
+// words takes a text as in a URL, or an array of its parts.
 func (r *jsonReader) words() (string, error) {
 	t, err := r.token()
-	s, ok := t.(string)
-	if err == nil && !ok {
-		err = r.fail("expected a text as in a URL")
+	if err != nil {
+		return "", err
 	}
-	return s, err
+	if s, ok := t.(string); ok {
+		return s, nil
+	}
+	if t != json.Delim('[') {
+		return "", r.fail("expected a text as in a URL, or an array of texts")
+	}
+	var list []string
+	for r.d.More() {
+		t, err := r.token()
+		if err != nil {
+			return "", err
+		}
+		s, ok := t.(string)
+		if !ok || s == "" {
+			return "", r.fail("expected a text as in a URL, or an array of texts")
+		}
+		list = append(list, s)
+	}
+	_, err = r.token()
+	return strings.Join(list, ","), err
 }
 
 func (r *jsonReader) count() (int64, error) {

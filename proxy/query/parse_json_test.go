@@ -85,7 +85,7 @@ func TestErrorsOfJSONNameThePlace(t *testing.T) {
 		{`{"where": {"a" 1}}`, `where.a`, `not JSON: invalid character '1' after object key`},
 		{`{"filter": {}}`, `filter`, `unknown key; known are select, where, order, limit, offset, embeds`},
 		{`{"embeds": {"tags": {"select": "a"}}}`, `embeds.tags.select`, `unknown key; known are where, order, limit, offset, embeds`},
-		{`{"select": ["a"]}`, `select`, `expected a text as in a URL`},
+		{`{"select": ["a", 1]}`, `select`, `expected a text as in a URL, or an array of texts`},
 		{`{"limit": -1}`, `limit`, `expected a whole number of 0 or more`},
 		{`{"offset": 1.5}`, `offset`, `expected a whole number of 0 or more`},
 		{`{"limit": "1"}`, `limit`, `expected a whole number of 0 or more`},

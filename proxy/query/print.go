@@ -72,6 +72,14 @@ func (e *Expr) print(b *strings.Builder, values []string) {
 	}
 }
 
+// Quote writes a name or value in quotes, as texts that hold the grammar's own
+// characters must be.
+func Quote(s string) string {
+	var b strings.Builder
+	printQuoted(&b, s)
+	return b.String()
+}
+
 func printQuoted(b *strings.Builder, s string) {
 	b.WriteByte('"')
 	b.WriteString(strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s))

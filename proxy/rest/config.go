@@ -31,6 +31,8 @@ type Config struct {
 	ErrorVerbosity    string   `envconfig:"FLUXBASE_REST_CLIENT_ERROR_VERBOSITY" default:"verbose" desc:"verbose, or minimal: errors then have code and message only, since details and hints may tell of the schema."`
 	// Extensions are what is not PostgREST's own.
 	Extensions bool `envconfig:"FLUXBASE_REST_EXTENSIONS" default:"true" pgrst:"-" dropin:"false" desc:"What Fluxbase offers beyond PostgREST: parameters, preferences and paths of its own, and the refusal of writes without a filter. Off in the place of a PostgREST, where every request means what it means there."`
+	BatchOperations  int   `envconfig:"FLUXBASE_REST_BATCH_OPERATIONS" default:"100" pgrst:"-" desc:"Most operations of one POST to batch; all of them hold their locks until the last has run."`
+	BatchAnswerLimit int64 `envconfig:"FLUXBASE_REST_BATCH_ANSWER_LIMIT" default:"10485760" pgrst:"-" desc:"Bytes of the answers of a batch together; more is answered with 413 and undoes the batch. Bounds the memory of one request."`
 	// AppSettings are set in each transaction, for functions to read.
 	AppSettings      []pg.Setting `ignored:"true"`
 	PlanCacheEntries int          `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" pgrst:"-" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones. All together take at most 16 MiB."`
@@ -82,6 +84,12 @@ func (c *Config) Check() error {
 	}
 	if strings.ContainsFunc(c.TraceHeader, notOfHeaderName) {
 		errs = append(errs, fmt.Errorf("FLUXBASE_REST_SERVER_TRACE_HEADER is %q: give the name of a header, such as X-Trace-Id", c.TraceHeader))
+	}
+	if c.BatchOperations <= 0 {
+		c.BatchOperations = 100
+	}
+	if c.BatchAnswerLimit <= 0 {
+		c.BatchAnswerLimit = 10 << 20
 	}
 	if c.PlanCacheEntries <= 0 {
 		c.PlanCacheEntries = 2000

@@ -57,11 +57,10 @@ func (h *Handler) Explain(ctx context.Context, hr *http.Request, caller pg.Calle
 	if err := r.parse(hr); err != nil {
 		return nil, err
 	}
-	r.role = caller.Role
 	if r.root {
 		return nil, errors.New("the description of the API has no statement to explain; name a table or a function")
 	}
-	pl, cat, err := h.plan(ctx, r)
+	pl, cat, err := h.plan(ctx, r, caller.Role)
 	switch {
 	case err != nil:
 		return nil, err

@@ -114,13 +114,15 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		return err
 	}
 	w.Role = caller.Role
+	if h.isBatch(hr) {
+		return h.batch(w, hr, caller)
+	}
 	r := h.pending.Get().(*request)
 	defer func() {
 		r.reset(&h.cfg) // the body must not outlive the request
 		h.pending.Put(r)
 	}()
 	err = r.parse(hr)
-	r.role = caller.Role
 	laps.end(lapParse)
 	if err != nil {
 		return err
@@ -128,7 +130,7 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	if r.root {
 		return h.describe(w, hr, r, caller)
 	}
-	pl, cat, err := h.plan(hr.Context(), r)
+	pl, cat, err := h.plan(hr.Context(), r, caller.Role)
 	laps.end(lapPlan)
 	if err != nil {
 		return err
@@ -161,7 +163,8 @@ func answerOptions(w *web.Response, allow string) {
 
 // plan finds or makes the plan of r. A name that is not in the catalogue may be
 // new in the database, so that one is asked afresh before anyone is refused.
-func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog, error) {
+func (h *Handler) plan(ctx context.Context, r *request, role string) (*plan, *catalog.Catalog, error) {
+	r.role = role
 	cat := h.deps.Catalog.Current()
 	key := r.planKey(cat)
 	if cat != nil {

@@ -41,7 +41,9 @@ func newHTTP(method, path, body string, header ...string) *http.Request {
 	r := httptest.NewRequest(method, "/rest/v1"+strings.NewReplacer(" ", "%20", `"`, "%22").Replace(path), strings.NewReader(body))
 	for _, line := range header {
 		name, value, _ := strings.Cut(line, ": ")
-		r.Header.Add(name, value)
+		if name != "" {
+			r.Header.Add(name, value)
+		}
 	}
 	return r
 }

@@ -109,7 +109,7 @@ func (p *planner) plan() (*plan, error) {
 		return nil, noRelation(p.catalog, r.schema, r.name)
 	}
 	if r.method == http.MethodOptions {
-		return &plan{allow: allowed(rel)}, nil
+		return &plan{allow: allowed(rel, p.cfg)}, nil
 	}
 	if err := p.tree(relationSource(rel)); err != nil {
 		return nil, err
@@ -123,8 +123,11 @@ func (p *planner) plan() (*plan, error) {
 	return p.write(rel)
 }
 
-func allowed(rel *catalog.Relation) string {
+func allowed(rel *catalog.Relation, cfg *Config) string {
 	s := "OPTIONS,GET,HEAD"
+	if cfg.Extensions {
+		s += "," + methodQuery
+	}
 	if rel.Insertable {
 		s += ",POST"
 	}

@@ -18,6 +18,8 @@ type request struct {
 	method string
 	// root tells the prefix itself, without a name below it.
 	root bool
+	// asks tells a read with parameters in its body.
+	asks bool
 	// rpc tells rpc/name from name.
 	rpc    bool
 	name   string
@@ -83,6 +85,11 @@ func (r *request) parse(hr *http.Request) error {
 	if err := r.scan(hr.URL.RawQuery); err != nil {
 		return err
 	}
+	if r.asks {
+		if err := r.scanQuery(hr); err != nil {
+			return err
+		}
+	}
 	if err := r.narrowRows(hr.Header); err != nil {
 		return err
 	}
@@ -101,6 +108,7 @@ func (r *request) parsePath(path string) error {
 	if rest, ok := strings.CutPrefix(path, "rpc/"); ok {
 		r.rpc, path = true, rest
 	}
+	path = r.takeQuery(path)
 	if path == "" || strings.IndexByte(path, '/') >= 0 {
 		return errInvalidPath
 	}

@@ -17,12 +17,11 @@ type answer struct {
 	content bool
 }
 
-// respond sends the answer of Postgres.
-func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *plan, res *result) error {
-	head := w.Header()
+// compose makes the answer, and its headers in head, of what Postgres gave.
+func (h *Handler) compose(head http.Header, hr *http.Request, r *request, pl *plan, res *result) (answer, error) {
 	a, err := h.answerOf(head, hr, r, pl, res)
 	if err != nil {
-		return err
+		return a, err
 	}
 	if s := r.prefs.applied(pl.applied); s != "" && pl.media != mediaPlan {
 		head["Preference-Applied"] = []string{s}
@@ -38,13 +37,23 @@ func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *pla
 	}
 	if len(res.headers) > 0 {
 		if err := setHeaders(head, res.headers); err != nil {
-			return err
+			return a, err
 		}
 	}
 	if res.status != nil {
 		if a.status, err = statusFrom(res.status); err != nil {
-			return err
+			return a, err
 		}
+	}
+	return a, nil
+}
+
+// respond sends the answer of Postgres.
+func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *plan, res *result) error {
+	head := w.Header()
+	a, err := h.compose(head, hr, r, pl, res)
+	if err != nil {
+		return err
 	}
 	switch {
 	case r.method == http.MethodHead || a.status == http.StatusNoContent || a.status == http.StatusNotModified:
@@ -135,7 +144,7 @@ func (h *Handler) readAnswer(head http.Header, hr *http.Request, r *request, pl 
 	if pl.void {
 		return answer{status: http.StatusNoContent}, nil
 	}
-	if !r.rpc {
+	if !r.rpc && !r.asks { // no URL leads to what a body asked for
 		b := append(make([]byte, 0, 128), h.base...)
 		b = appendEscaped(b, pl.relation)
 		if hr.URL.RawQuery != "" {

@@ -14,7 +14,7 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 	tx := &pg.Tx{
 		Caller: caller, Mode: pl.mode,
 		SearchPath: h.paths[r.schema],
-		Method:     r.method, Path: hr.URL.Path,
+		Method:     hr.Method, Path: hr.URL.Path,
 		Headers: headersJSON(hr.Header), Cookies: cookiesJSON(hr),
 		RequestID: w.ID,
 		Before:    h.beforeOf(pl),

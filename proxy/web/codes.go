@@ -15,6 +15,9 @@ type Code struct {
 // Codes lists our own codes and PostgREST's. SQLSTATEs are mapped by class, see
 // Classes.
 var Codes = []Code{
+	{"batch_invalid", http.StatusBadRequest, "a batch, or an operation of it, is not well formed, or asks for what can't be within a batch"},
+	{"batch_reference", http.StatusBadRequest, "a reference within a batch leads to no value of an earlier operation"},
+	{"batch_too_large", http.StatusRequestEntityTooLarge, "a batch has too many operations, or its answer would be too long"},
 	{"body_too_large", http.StatusRequestEntityTooLarge, "the request body is over the limit of its route class"},
 	{"client_gone", 499, "the client closed the connection before the answer (seen in logs only)"},
 	{"cursor_not_possible", http.StatusBadRequest, "the rows asked for can't be read on from a cursor; message and hint say why"},

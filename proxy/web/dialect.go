@@ -30,8 +30,9 @@ type strictBody struct {
 }
 
 type minimalBody struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	Code      string     `json:"code"`
+	Message   string     `json:"message"`
+	Operation *Operation `json:"operation,omitempty"`
 }
 
 // in gives the shape of b that a dialect has.
@@ -40,7 +41,7 @@ func (b *body) in(d Dialect) any {
 	case Strict:
 		return strictBody{b.Code, b.Details, b.Hint, b.Message}
 	case Minimal:
-		return minimalBody{b.Code, b.Message}
+		return minimalBody{b.Code, b.Message, b.Operation}
 	default:
 		return b
 	}
@@ -55,6 +56,8 @@ type body struct {
 	Hint      *string `json:"hint"`
 	Error     string  `json:"error"`
 	RequestID string  `json:"request_id"`
+	// Operation is there only where one of a batch failed.
+	Operation *Operation `json:"operation,omitempty"`
 }
 
 // WriteError sends err in the dialect of w and remembers it for the access log. It
@@ -69,7 +72,7 @@ func WriteError(w *Response, r *http.Request, err error) {
 	for name, values := range e.Header {
 		h[name] = values
 	}
-	b := body{Code: e.Code, Message: clean(e.Message), Details: e.Details, Error: clean(e.Message), RequestID: w.ID}
+	b := body{Code: e.Code, Message: clean(e.Message), Details: e.Details, Error: clean(e.Message), RequestID: w.ID, Operation: e.Operation}
 	if s, ok := e.Details.(string); ok {
 		b.Details = clean(s)
 	}

@@ -24,10 +24,18 @@ type Error struct {
 	Details any
 	// Hint says how to mend it; empty is null.
 	Hint string
+	// Operation tells which of a batch failed; nil where there was no batch.
+	Operation *Operation
 	// Header is added to the answer (WWW-Authenticate, Retry-After, Allow).
 	Header http.Header
 	// Err is the cause, for the log alone.
 	Err error
+}
+
+// Operation is the place of an operation in its batch, from 0, and its id.
+type Operation struct {
+	Index int    `json:"index"`
+	ID    string `json:"id"`
 }
 
 // Error gives code, message and cause, for logs and tests.
