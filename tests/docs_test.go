@@ -177,6 +177,11 @@ func runDemoPage(t *testing.T, path string, env ...string) {
 	}, append(serveEnv(db), env...)...))
 }
 
+func TestTrustAnIssuer(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/trust-an-issuer.md")
+}
+
 func TestGuardTheAPI(t *testing.T) {
 	t.Parallel()
 	runDemoPage(t, "../docs/how-to/guard-the-api.md")

@@ -44,6 +44,7 @@ type back struct {
 	store   *catalog.Store
 	tokens  *token.Verifier
 	stop    context.CancelFunc // of store
+	forget  context.CancelFunc // of tokens
 	handler *rest.Handler
 	// Metrics are in registries of their own, so that those of the next back may
 	// have the same names.
@@ -107,7 +108,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	}
 	var err error
 	if keepTokens {
-		b.tokens = old.tokens
+		b.tokens, b.forget = old.tokens, old.forget
 	} else if b.tokens, err = token.New(set.JWT); err != nil {
 		return err
 	}
@@ -136,7 +137,15 @@ func (f *front) use(ctx context.Context, set *settings) error {
 		running, b.stop = context.WithCancel(ctx)
 		f.background.Go(func() { b.store.Run(running) })
 	}
+	if !keepTokens {
+		var running context.Context
+		running, b.forget = context.WithCancel(ctx)
+		f.background.Go(func() { b.tokens.Follow(running, f.log) })
+	}
 	f.current.Store(b)
+	if old != nil && !keepTokens {
+		old.forget()
+	}
 	if old != nil && !keep {
 		old.stop()
 	}
