@@ -35,6 +35,8 @@ type Deps struct {
 	RestPrefix string
 	// Realtime answers all below /realtime/v1.
 	Realtime web.Handler
+	// OpenAPI answers at /openapi.json.
+	OpenAPI web.Handler
 	// Live is what holds at first.
 	Live Live
 }
@@ -67,6 +69,7 @@ type Server struct {
 	rest       web.Handler
 	restPrefix string
 	realtime   web.Handler
+	openAPI    web.Handler
 	live       atomic.Pointer[Live]
 	// draining turns /readyz off; closing ends each connection with its answer.
 	draining, closing atomic.Bool
@@ -76,7 +79,7 @@ type Server struct {
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
 		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes, readyFor: deps.ReadyFor,
-		rest: deps.Rest, restPrefix: deps.RestPrefix, realtime: deps.Realtime,
+		rest: deps.Rest, restPrefix: deps.RestPrefix, realtime: deps.Realtime, openAPI: deps.OpenAPI,
 	}
 	s.SetLive(deps.Live)
 	deps.Reg.MustRegister(poolCollector{deps.Pools})

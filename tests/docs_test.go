@@ -182,6 +182,11 @@ func TestTrustAnIssuer(t *testing.T) {
 	runDemoPage(t, "../docs/how-to/trust-an-issuer.md")
 }
 
+func TestOpenAPIPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/reference/openapi.md", "FLUXBASE_SERVICE_ROLE_KEY="+signToken(t, map[string]any{"role": "service_role"}))
+}
+
 func TestGuardTheAPI(t *testing.T) {
 	t.Parallel()
 	runDemoPage(t, "../docs/how-to/guard-the-api.md")

@@ -32,6 +32,7 @@ type front struct {
 	pools      map[string]*pg.DB
 	address    string // where clients reach us
 	dropIn     bool
+	realtime   bool            // whether channels are served
 	background *sync.WaitGroup // of stores; they end with the context of use
 	announced  func() bool     // whether schemaChanged is called for every change
 	current    atomic.Pointer[back]
@@ -60,6 +61,15 @@ func (f *front) Serve(w *web.Response, r *http.Request) error {
 		return web.CatalogNotLoaded
 	}
 	return b.handler.Serve(w, r)
+}
+
+// OpenAPI describes all that is served.
+func (f *front) OpenAPI(w *web.Response, r *http.Request) error {
+	b := f.current.Load()
+	if b == nil {
+		return web.CatalogNotLoaded
+	}
+	return b.handler.OpenAPI(w, r)
 }
 
 // schemaChanged has the catalogue checked, soon.
@@ -123,6 +133,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	b.handler, err = rest.New(set.Rest, rest.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: b.tokens,
 		Catalog: b.store, Registerer: b.handlerReg, Log: f.log, Address: f.address,
+		Realtime: f.realtime,
 	})
 	if err != nil {
 		return err

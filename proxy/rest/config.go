@@ -30,7 +30,7 @@ type Config struct {
 	TraceHeader       string   `envconfig:"FLUXBASE_REST_SERVER_TRACE_HEADER" desc:"Header of a request that its answer repeats, for tracing through proxies. X-Request-Id needs no setting."`
 	ErrorVerbosity    string   `envconfig:"FLUXBASE_REST_CLIENT_ERROR_VERBOSITY" default:"verbose" desc:"verbose, or minimal: errors then have code and message only, since details and hints may tell of the schema."`
 	// Extensions are what is not PostgREST's own.
-	Extensions bool `envconfig:"FLUXBASE_REST_EXTENSIONS" default:"true" pgrst:"-" dropin:"false" desc:"What Fluxbase offers beyond PostgREST: parameters, preferences and paths of its own, and the refusal of writes without a filter. Off in the place of a PostgREST, where every request means what it means there."`
+	Extensions       bool  `envconfig:"FLUXBASE_REST_EXTENSIONS" default:"true" pgrst:"-" dropin:"false" desc:"What Fluxbase offers beyond PostgREST: parameters, preferences and paths of its own, and the refusal of writes without a filter. Off in the place of a PostgREST, where every request means what it means there."`
 	BatchOperations  int   `envconfig:"FLUXBASE_REST_BATCH_OPERATIONS" default:"100" pgrst:"-" desc:"Most operations of one POST to batch; all of them hold their locks until the last has run."`
 	BatchAnswerLimit int64 `envconfig:"FLUXBASE_REST_BATCH_ANSWER_LIMIT" default:"10485760" pgrst:"-" desc:"Bytes of the answers of a batch together; more is answered with 413 and undoes the batch. Bounds the memory of one request."`
 	// AppSettings are set in each transaction, for functions to read.
