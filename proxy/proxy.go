@@ -33,6 +33,9 @@ type Deps struct {
 	// Rest answers all below RestPrefix.
 	Rest       web.Handler
 	RestPrefix string
+	// RestStreams tells those of them whose bodies are read as they come, without the
+	// limits of others; over tells a body that is larger than these.
+	RestStreams func(r *http.Request, over bool) bool
 	// Realtime answers all below /realtime/v1.
 	Realtime web.Handler
 	// OpenAPI answers at /openapi.json.
@@ -68,6 +71,7 @@ type Server struct {
 	readyFor   map[string]func() error
 	rest       web.Handler
 	restPrefix string
+	streams    func(*http.Request, bool) bool
 	realtime   web.Handler
 	openAPI    web.Handler
 	live       atomic.Pointer[Live]
@@ -79,7 +83,7 @@ type Server struct {
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
 		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes, readyFor: deps.ReadyFor,
-		rest: deps.Rest, restPrefix: deps.RestPrefix, realtime: deps.Realtime, openAPI: deps.OpenAPI,
+		rest: deps.Rest, restPrefix: deps.RestPrefix, streams: deps.RestStreams, realtime: deps.Realtime, openAPI: deps.OpenAPI,
 	}
 	s.SetLive(deps.Live)
 	deps.Reg.MustRegister(poolCollector{deps.Pools})

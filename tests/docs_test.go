@@ -167,6 +167,11 @@ func TestRealtimePage(t *testing.T) {
 		"postgres://postgres:postgres@127.0.0.1:5432/postgres", db.AdminURL())
 }
 
+func TestWriteTogetherPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/write-together.md", nil)
+}
+
 // runDemoPage runs a page whose reader has the demo schema in a database, and the
 // settings of a server for it in the environment.
 func runDemoPage(t *testing.T, path string, env ...string) {
@@ -190,11 +195,6 @@ func TestOpenAPIPage(t *testing.T) {
 func TestGuardTheAPI(t *testing.T) {
 	t.Parallel()
 	runDemoPage(t, "../docs/how-to/guard-the-api.md")
-}
-
-func TestWriteTogetherPage(t *testing.T) {
-	t.Parallel()
-	runPage(t, "../docs/how-to/write-together.md", nil)
 }
 
 // sources are the files that a page may name: those that git would keep.
@@ -233,7 +233,7 @@ var (
 // the README's tree.
 func TestSafeUpdatesPage(t *testing.T) {
 	t.Parallel()
-	runPage(t, "../docs/how-to/safe-updates.md", nil)
+	runPage(t, "../docs/how-to/safe-updates.md", []string{"PATH=" + toolsFolder(t) + ":" + os.Getenv("PATH")})
 }
 
 func TestDocsNameWhatExists(t *testing.T) {

@@ -57,8 +57,10 @@ func TestRestBatch(t *testing.T) {
 			 {"method":"DELETE","path":"/order_items?order_id=in.{all}","refs":{"all":"o/*/id"}},
 			 {"method":"GET","path":"/counters?select=tags&tags=cs.{order}&name=eq.{n}","refs":{"n":"q/0/sku"}}`,
 			""),
-		{name: "references were right", path: "/customers?select=name,orders(note,order_items(sku))&order=id", header: []string{as}, status: 200,
-			want: `[{"name":"Ada","orders":[{"note":"1","order_items":[]}]},{"name":"B, \"b\" (c)","orders":[{"note":"2","order_items":[]}]}]`},
+		{
+			name: "references were right", path: "/customers?select=name,orders(note,order_items(sku))&order=id", header: []string{as}, status: 200,
+			want: `[{"name":"Ada","orders":[{"note":"1","order_items":[]}]},{"name":"B, \"b\" (c)","orders":[{"note":"2","order_items":[]}]}]`,
+		},
 		post("data that looks like a reference is data", 200,
 			`{"id":"a","method":"GET","path":"/customers?select=name&order=id&limit=1"},
 			 {"id":"b","method":"POST","path":"/counters?select=data,tags","body":{"name":"j","data":{"$ref":"a/0/name","x":"{n}"},"tags":["{n}"]},
@@ -203,15 +205,19 @@ grant all on public.batch to anon;`
 	s.run(t, []restCase{
 		{name: "a row", method: "POST", path: "/batch", body: `{"id":1,"operations":[]}`, status: 201},
 		{name: "rows", path: "/batch", status: 200, want: `[{"id":1,"operations":[]}]`},
-		{name: "a batch by its media type", method: "POST", path: "/batch", body: body,
+		{
+			name: "a batch by its media type", method: "POST", path: "/batch", body: body,
 			header: []string{"Content-Type: application/vnd.fluxbase.batch+json"}, status: 200,
-			want: `{"results":[{"id":"0","status":200,"headers":{"Content-Range":"0-0/*"},"body":[{"id":1}]}]}`},
+			want: `{"results":[{"id":"0","status":200,"headers":{"Content-Range":"0-0/*"},"body":[{"id":1}]}]}`,
+		},
 	})
 	off := newRest(t, writesFixture, nil)
 	off.run(t, []restCase{
 		{name: "none without extensions", method: "POST", path: "/batch", body: body, status: 404, want: `{"code":"PGRST205"}`},
-		{name: "nor by the media type", method: "POST", path: "/batch", body: body,
-			header: []string{"Content-Type: application/vnd.fluxbase.batch+json"}, status: 400, want: `{"code":"PGRST102"}`},
+		{
+			name: "nor by the media type", method: "POST", path: "/batch", body: body,
+			header: []string{"Content-Type: application/vnd.fluxbase.batch+json"}, status: 400, want: `{"code":"PGRST102"}`,
+		},
 	})
 }
 

@@ -188,45 +188,6 @@ grant all on public.big to anon, authenticated;
 	}
 }
 
-// The operations of a batch meet the guards that they would meet alone, and so does a
-// query in a body.
-func TestGuardsOfBatchesAndBodies(t *testing.T) {
-	t.Parallel()
-	s := newRest(t, restFixture+`
-create function public.show(name text) returns text language sql stable return current_setting(name);
-`, func(c *restConfig) { c.Extensions = true })
-	s.guard(t, `'anon', 'public.tasks', filterable => '{id}', max_rows => 1`)
-	s.guard(t, `'anon', 'public.users', max_cost => 0.5`)
-	s.guard(t, `'anon', null, statement_timeout => '700 ms'`)
-	batch := func(operations string) restCase {
-		return restCase{method: "POST", path: "/batch", body: `{"operations":[` + operations + `]}`}
-	}
-	for _, tt := range []struct {
-		operations string
-		status     int
-		want       string
-	}{
-		{`{"method":"GET","path":"/tasks?name=eq.x"}`, 403, `"code":"guard_filter"`},
-		{`{"method":"PATCH","path":"/tasks?id=lt.3","body":{"name":"x"}}`, 400, `"code":"guard_rows"`},
-		{`{"method":"GET","path":"/clients?select=id"},{"method":"GET","path":"/users"}`, 400, `"code":"guard_cost"`},
-		{`{"method":"GET","path":"/tasks?select=id&order=id"},{"method":"GET","path":"/rpc/show?name=statement_timeout"}`, 200, `"body":"700ms"`},
-	} {
-		c := batch(tt.operations)
-		w := s.send(t, c.method, c.path, c.body)
-		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) {
-			t.Errorf("%s: %d %s, want %d with %s", tt.operations, w.Code, w.Body, tt.status, tt.want)
-		}
-	}
-	s.run(t, []restCase{
-		{name: "QUERY", method: "QUERY", path: "/tasks", body: `{"where":{"name":{"eq":"x"}}}`, header: []string{"Content-Type: application/json"}, status: 403, want: `{"code":"guard_filter"}`},
-		{name: "a form", method: "POST", path: "/tasks/query", body: `name=eq.x`, header: []string{"Content-Type: application/x-www-form-urlencoded"}, status: 403, want: `{"code":"guard_filter"}`},
-		{name: "a cursor leads through what is cut off", path: "/tasks?select=id&cursor=", status: 200, want: `[{"id":1}]`},
-	})
-	w := s.send(t, "GET", "/tasks?select=id&cursor=", "")
-	next := w.Header().Get("X-Next-Cursor")
-	s.check(t, restCase{path: "/tasks?select=id&cursor=" + next, status: 200, want: `[{"id":2}]`})
-}
-
 // Operators are listed in the database and here; one that was forgotten there could
 // not be allowed.
 func TestGuardsKnowAllOperators(t *testing.T) {
@@ -311,4 +272,22 @@ func TestGuardsAreLive(t *testing.T) {
 			return s.call(t, "GET", "/rest/v1/tasks?name=like.D*", "").Status == http.StatusOK
 		})
 	}
+}
+
+func TestGuardsHoldForRequestsOfOtherForms(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, restFixture, withExtensions)
+	s.guard(t, `'anon', 'public.clients', filterable => '{id}', orderable => '{id}', max_rows => 1`)
+	s.guard(t, `'anon', 'public.tasks', max_cost => 0.001`)
+	ndjson := []string{"Accept: application/x-ndjson"}
+	s.run(t, []restCase{
+		{name: "a batch", method: "POST", path: "/batch", body: `{"operations":[{"method":"GET","path":"/projects?limit=1"},{"method":"GET","path":"/clients?name=eq.x"}]}`, status: 403, want: `{"code":"guard_filter","operation":{"index":1,"id":"1"}}`},
+		{name: "rows of a batch", method: "POST", path: "/batch", body: `{"operations":[{"method":"PATCH","path":"/clients?id=gt.0","body":{"name":"x"}}]}`, status: 400, want: `{"code":"guard_rows"}`},
+		{name: "the cost of a batch", method: "POST", path: "/batch", body: `{"operations":[{"method":"GET","path":"/tasks"}]}`, status: 400, want: `{"code":"batch_invalid"}`},
+		{name: "a filter in a body", method: "POST", path: "/clients/query", body: `{"where":{"name":{"eq":"x"}}}`, status: 403, want: `{"code":"guard_filter"}`},
+		{name: "an order of pages", path: "/clients?cursor=&cursor_column=name", status: 403, want: `{"code":"guard_order"}`},
+		{name: "rows of an export", path: "/clients?select=id&order=id", header: ndjson, status: 200, wantText: "{\"id\":1}\n"},
+		{name: "the cost of an export", path: "/tasks", header: ndjson, status: 400, want: `{"code":"guard_cost"}`},
+		{name: "rows of an import", method: "POST", path: "/clients", header: []string{"Content-Type: application/x-ndjson"}, body: `{"id":7,"name":"a"}` + "\n" + `{"id":8,"name":"b"}`, status: 400, want: `{"code":"guard_rows"}`},
+	})
 }

@@ -63,6 +63,12 @@ func (f *front) Serve(w *web.Response, r *http.Request) error {
 	return b.handler.Serve(w, r)
 }
 
+// Streams tells requests whose bodies are read as they come.
+func (f *front) Streams(r *http.Request, over bool) bool {
+	b := f.current.Load()
+	return b != nil && b.handler.Streams(r, over)
+}
+
 // OpenAPI describes all that is served.
 func (f *front) OpenAPI(w *web.Response, r *http.Request) error {
 	b := f.current.Load()

@@ -114,7 +114,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 				return err
 			}
 		}
-		deps.Rest, deps.RestPrefix = front.Serve, set.Rest.Prefix
+		deps.Rest, deps.RestStreams, deps.RestPrefix = front.Serve, front.Streams, set.Rest.Prefix
 		if set.Rest.Extensions && set.Rest.Prefix != "/" {
 			deps.OpenAPI = front.OpenAPI
 		}

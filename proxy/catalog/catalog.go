@@ -44,7 +44,14 @@ type Relation struct {
 	Inherited bool
 	// Plain tells a table into which a row is put as it is, or not at all with an
 	// error: neither a trigger nor a rule can leave it out.
-	Plain   bool
+	Plain bool
+	// ColumnGrants tells that a column has rights of its own, so that who may read
+	// some may not be allowed to read all.
+	ColumnGrants bool
+	// LastModified and CacheControl are what lines @last_modified and @cache_control of
+	// the comment say: a column, and the header of reads. Neither is checked.
+	LastModified, CacheControl string
+
 	Columns []*Column
 	// PrimaryKey holds the key's columns in the order of the columns; of a view,
 	// the columns of each key of its tables that it shows whole.

@@ -159,6 +159,7 @@ type wireRelation struct {
 	Comment string       `json:"c"`
 	Heirs   bool         `json:"h"`
 	Plain   bool         `json:"pl"`
+	Granted bool         `json:"cg"`
 	Events  int          `json:"u"`
 	Columns []wireColumn `json:"cols"`
 }
@@ -275,6 +276,8 @@ func (w *wireRelation) relation() *Relation {
 		oid:     w.OID,
 		byName:  make(map[string]*Column, len(w.Columns)),
 	}
+	r.ColumnGrants = w.Granted
+	r.LastModified, r.CacheControl = tagged(w.Comment, "last_modified"), tagged(w.Comment, "cache_control")
 	for i := range w.Columns {
 		wc := &w.Columns[i]
 		col := &Column{

@@ -80,7 +80,8 @@ column_of as (
       'i', nullif(a.attidentity, ''),
       'e', e.labels,
       'c', col_description(a.attrelid, a.attnum)
-    ) order by a.attnum) as list
+    ) order by a.attnum) as list,
+    bool_or(a.attacl is not null) as granted
   from pg_attribute as a
   join relation as r on r.oid = a.attrelid
   join pg_type as t on t.oid = a.atttypid
@@ -170,6 +171,7 @@ select json_build_object(
              when r.relkind in ('r', 'p') then 28
              else 0
            end,
+      'cg', c.granted,
       'cols', c.list
     ) order by r.nspname, r.relname)
     from relation as r

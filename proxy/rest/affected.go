@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/query"
 )
 
@@ -37,6 +38,14 @@ func (p *planner) affected(q *query.SQL, pl *plan) {
 	}
 	pl.affected = nextColumn + b2i(pl.inserted > 0)
 	q.Add(", (select count(*) from ", sourceName, ")")
+}
+
+// written is how many rows a write touched.
+func (pl *plan) written(raw *pg.Result) int64 {
+	if pl.affected > 0 {
+		return number(raw.Values[pl.affected])
+	}
+	return pl.rows(raw)
 }
 
 func setAffected(head http.Header, r *request, res *result) {

@@ -57,7 +57,7 @@ type batchOperation struct {
 // batchRequest is what a POST to batch asks for.
 type batchRequest struct {
 	h          *Handler
-	role       string
+	role       string            // that guards hold for
 	Operations []*batchOperation `json:"operations"`
 }
 
@@ -220,10 +220,11 @@ func (b *batchRequest) planWith(outer *http.Request, op *batchOperation, path st
 	if err := r.parse(op.hr); err != nil {
 		return err
 	}
+	r.role = b.role
 	if r.root {
 		return badBatch("the path of an operation begins with / and a name")
 	}
-	if op.plan, op.cat, err = b.h.plan(outer.Context(), r, b.role); err != nil {
+	if op.plan, op.cat, err = b.h.plan(outer.Context(), r); err != nil {
 		return err
 	}
 	switch {
@@ -233,6 +234,10 @@ func (b *batchRequest) planWith(outer *http.Request, op *batchOperation, path st
 		return badBatch("count=planned and count=estimated can't be within a batch: ask for count=exact")
 	case op.plan.media == mediaPlan:
 		return badBatch("the plan of a statement can't be asked for within a batch")
+	case op.plan.export != nil:
+		return badBatch("rows can't be streamed within a batch: export them alone")
+	case op.plan.guard != nil && op.plan.guard.maxCost != nil:
+		return badBatch("what a guard lets cost only so much can't be within a batch: send it alone")
 	case op.plan.bytes:
 		return badBatch("an answer of bytes can't be within a batch")
 	}

@@ -58,11 +58,12 @@ func (h *Handler) batch(w *web.Response, hr *http.Request, caller pg.Caller) err
 	defer b.release()
 	run := &batchRun{batchRequest: b, w: w, hr: hr, caller: caller}
 	// What of the whole there is to say, an empty plan says.
-	run.tx = h.transaction(w, hr, outer, &plan{mode: b.mode()}, b.Operations[0].cat, caller)
+	whole := &plan{mode: b.mode(), guard: b.guard()}
+	run.tx = h.transaction(w, hr, outer, whole, b.Operations[0].cat, caller)
 	run.tx.Isolation = b.isolation(run.tx.Isolation)
 	run.logSQL()
 	if err := h.database(caller).Run(hr.Context(), run.tx, run.all); err != nil {
-		err = h.databaseError(err, caller)
+		err = h.databaseError(guardError(err, whole), caller)
 		if run.current < 0 {
 			return err
 		}
@@ -79,6 +80,18 @@ func (b *batchRequest) mode() pg.Mode {
 		}
 	}
 	return readOnly
+}
+
+// guard has the shortest time that a guard gives to an operation: it holds for each of
+// their statements.
+func (b *batchRequest) guard() *guard {
+	g := new(guard)
+	for _, op := range b.Operations {
+		if one := op.plan.guard; one != nil {
+			g.timeout = least(g.timeout, one.timeout)
+		}
+	}
+	return g
 }
 
 // isolation is the strictest level that an operation would have alone.
@@ -107,9 +120,6 @@ func (run *batchRun) all(steps *pg.Steps) error {
 	steps.Send(run.tx.SearchPath, &pg.Statement{SQL: beforeOperations}, "")
 	for i, op := range run.Operations {
 		if err := run.resolve(i, op); err != nil {
-			return err
-		}
-		if err := run.guard(i, op); err != nil {
 			return err
 		}
 		run.send(op)
@@ -160,9 +170,6 @@ func (run *batchRun) send(op *batchOperation) {
 	if settings != nil {
 		run.set(settings)
 	}
-	if g := op.plan.guard; g != nil && g.timeout != nil {
-		run.steps.Set(timeoutSQL, strconv.FormatInt(*g.timeout, 10)) // it stays, and is never made longer
-	}
 	st := &pg.Statement{SQL: op.plan.sql, Args: op.r.bind(op.plan.params), Version: op.cat.Version}
 	run.steps.Send(path, st, op.plan.after)
 	if settings != nil {
@@ -205,9 +212,6 @@ func (run *batchRun) readTo(n int) error {
 		run.current = run.read
 		raw, err := run.steps.Next()
 		if err != nil {
-			if run.read >= 0 {
-				err = guardError(err, run.Operations[run.read].plan)
-			}
 			return err
 		}
 		if run.read < 0 {
@@ -230,6 +234,9 @@ func (run *batchRun) answer(op *batchOperation, raw *pg.Result) error {
 		if err := check(raw); err != nil {
 			return err
 		}
+	}
+	if op.plan.unmatched(raw) {
+		return errPrecondition
 	}
 	head := http.Header{}
 	a, err := run.h.compose(head, op.hr, op.r, op.plan, readResult(raw, op.plan))

@@ -36,6 +36,10 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 		return nil, err
 	}
 	pl.applied.handling = p.r.prefs.handling
+	if p.export != 0 && p.r.method == "GET" {
+		p.exportRows(pl)
+		return pl, nil
+	}
 	q := new(query.SQL)
 	with := "with "
 	if p.page != nil {
@@ -48,12 +52,14 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 		q.Add(") select ")
 		p.answer(q, pl, "count(*)")
 		p.total(q, pl, "count(*)", p.countRows)
+		p.version(q, pl)
 		p.next(q, pl)
 		q.Add(" from ", sourceName, " as ", rowName)
 	} else {
 		q.Add("select ")
 		p.answer(q, pl, "count(*)")
 		p.total(q, pl, "count(*)", p.countRows)
+		p.version(q, pl)
 		p.next(q, pl)
 		q.Add(" from (")
 		p.rows(q)
@@ -65,13 +71,13 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 	return pl, nil
 }
 
-func (p *planner) csv() bool { return p.media == mediaCSV && p.r.method != "HEAD" }
+func (p *planner) csv() bool { return p.media == mediaCSV && (p.r.method != "HEAD" || p.headBody()) }
 
 // answer writes the columns that every statement gives: body, number of rows,
 // and what functions said of headers and status.
 func (p *planner) answer(q *query.SQL, pl *plan, count string) {
 	p.planColumns(q, count)
-	if p.r.method == "HEAD" {
+	if p.r.method == "HEAD" && !p.headBody() {
 		q.Add("''")
 	} else {
 		q.Add(p.bodyOf(pl, nil))

@@ -57,10 +57,11 @@ func (h *Handler) Explain(ctx context.Context, hr *http.Request, caller pg.Calle
 	if err := r.parse(hr); err != nil {
 		return nil, err
 	}
+	r.role = caller.Role
 	if r.root {
 		return nil, errors.New("the description of the API has no statement to explain; name a table or a function")
 	}
-	pl, cat, err := h.plan(ctx, r, caller.Role)
+	pl, cat, err := h.plan(ctx, r)
 	switch {
 	case err != nil:
 		return nil, err
@@ -74,9 +75,7 @@ func (h *Handler) Explain(ctx context.Context, hr *http.Request, caller pg.Calle
 	w := new(web.Response)
 	db := h.database(caller)
 	e := &Explanation{Tx: h.transaction(w, hr, r, pl, cat, caller)}
-	if pl.guard != nil && pl.guard.maxCost != nil {
-		e.Refused = h.checkCost(ctx, w, db, e.Tx, pl.guard)
-	}
+	e.Refused = h.checkCost(ctx, w, db, e.Tx, pl.guard)
 	option := "explain "
 	if analyze && e.Refused == nil {
 		option = "explain (analyze, buffers) "

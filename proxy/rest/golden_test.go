@@ -28,7 +28,8 @@ func TestGolden(t *testing.T) {
 			}
 			cfg := testConfig(t, func(c *Config) {
 				c.AggregatesEnabled = true
-				c.Extensions = strings.Contains(file, "cursor")
+				c.Extensions = strings.Contains(file, "cursor") || strings.Contains(file, "conditional")
+				c.ETags = strings.Contains(file, "conditional")
 				if strings.Contains(file, "max_rows") {
 					c.MaxRows = new(int64(1000))
 				}

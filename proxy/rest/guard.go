@@ -226,9 +226,12 @@ func (h *Handler) beforeOf(pl *plan) []pg.Statement {
 	})
 }
 
-// checkCost asks the planner what the statement of tx will cost, in a transaction
-// of its own that leaves nothing behind.
+// checkCost asks the planner what the statement of tx will cost, if a guard bounds that,
+// in a transaction of its own that leaves nothing behind.
 func (h *Handler) checkCost(ctx context.Context, w *web.Response, db *pg.DB, tx *pg.Tx, g *guard) error {
+	if g == nil || g.maxCost == nil {
+		return nil
+	}
 	t := *tx
 	t.Check, t.Rollback, t.Lines = nil, true, false
 	t.Main = pg.Statement{SQL: g.cost, Args: tx.Main.Args, Version: tx.Main.Version}
@@ -239,35 +242,8 @@ func (h *Handler) checkCost(ctx context.Context, w *web.Response, db *pg.DB, tx 
 		return err
 	}
 	defer raw.Free()
-	return g.checkPlan(raw.Values[0])
-}
-
-// guard asks the planner for the cost of an operation of a batch, if a guard bounds
-// it: when all that comes before it has been done.
-func (run *batchRun) guard(i int, op *batchOperation) error {
-	g := op.plan.guard
-	if g == nil || g.maxCost == nil {
-		return nil
-	}
-	if err := run.readTo(i); err != nil {
-		return err
-	}
-	run.current = i
-	path := run.h.paths[op.r.schema]
-	run.steps.Set("select set_config('search_path', $1, true)", path)
-	run.steps.Send(path, &pg.Statement{SQL: g.cost, Args: op.r.bind(op.plan.params), Version: op.cat.Version}, "")
-	raw, err := run.steps.Next()
-	if err != nil {
-		return err
-	}
-	defer raw.Free()
-	return g.checkPlan(raw.Values[0])
-}
-
-// checkPlan reads the planner's answer.
-func (g *guard) checkPlan(answer []byte) error {
 	var plans []struct{ Plan planStep }
-	if err := json.Unmarshal(answer, &plans); err != nil || len(plans) != 1 {
+	if err := json.Unmarshal(raw.Values[0], &plans); err != nil || len(plans) != 1 {
 		return errors.New("read the planner's estimate")
 	}
 	top := &plans[0].Plan

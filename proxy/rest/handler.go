@@ -47,6 +47,7 @@ type Handler struct {
 	server  location
 	before  []pg.Statement
 	pending sync.Pool // of *request
+	streams streams
 
 	documents documentCache
 }
@@ -59,7 +60,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 		cfg: cfg, deps: deps,
 		plans: newPlanCache(cfg.PlanCacheEntries, maxPlanBytes, deps.Registerer),
 		base:  strings.TrimSuffix(cfg.Prefix, "/") + "/",
-		paths: make(map[string]string, len(cfg.Schemas)),
+		paths: make(map[string]string, len(cfg.Schemas)), streams: make(streams, cfg.Streams),
 	}
 	for _, s := range cfg.Schemas {
 		h.paths[s] = searchPath(s, cfg.ExtraSearchPath)
@@ -126,7 +127,17 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		r.reset(&h.cfg) // the body must not outlive the request
 		h.pending.Put(r)
 	}()
+	r.streamed = w.Streamed
 	err = r.parse(hr)
+	if err == nil && r.streamed {
+		var leave func()
+		if leave, err = h.streams.enter(); err != nil {
+			return err
+		}
+		defer leave()
+		err = r.open(w, hr)
+	}
+	r.role = caller.Role
 	laps.end(lapParse)
 	if err != nil {
 		return err
@@ -134,7 +145,7 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	if r.root {
 		return h.describe(w, hr, r, caller)
 	}
-	pl, cat, err := h.plan(hr.Context(), r, caller.Role)
+	pl, cat, err := h.plan(hr.Context(), r)
 	laps.end(lapPlan)
 	if err != nil {
 		return err
@@ -146,6 +157,12 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		laps.end(lapTransaction)
 		answerOptions(w, pl.allow)
 		return nil
+	}
+	if pl.load != nil {
+		return h.runImport(w, hr, r, pl, cat, caller)
+	}
+	if pl.export != nil {
+		return h.export(w, hr, r, pl, cat, caller)
 	}
 	res, err := h.run(w, hr, r, pl, cat, caller)
 	laps.end(lapTransaction)
@@ -167,8 +184,7 @@ func answerOptions(w *web.Response, allow string) {
 
 // plan finds or makes the plan of r. A name that is not in the catalogue may be
 // new in the database, so that one is asked afresh before anyone is refused.
-func (h *Handler) plan(ctx context.Context, r *request, role string) (*plan, *catalog.Catalog, error) {
-	r.role = role
+func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog, error) {
 	cat := h.deps.Catalog.Current()
 	key := r.planKey(cat)
 	if cat != nil {
@@ -218,15 +234,17 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if check := checkOf(r, pl); check != nil && pl.mode == readWrite {
 		tx.Check = check
 	}
-	if pl.guard != nil && pl.guard.maxCost != nil {
-		if err := h.checkCost(hr.Context(), w, db, tx, pl.guard); err != nil {
-			return nil, h.databaseError(guardError(err, pl), caller)
-		}
+	if err := h.checkCost(hr.Context(), w, db, tx, pl.guard); err != nil {
+		return nil, h.databaseError(guardError(err, pl), caller)
 	}
 	logSQL(w, tx)
 	raw, err := db.Do(hr.Context(), tx)
 	if err != nil {
 		return nil, h.databaseError(guardError(err, pl), caller)
+	}
+	if pl.unmatched(raw) {
+		raw.Free()
+		return nil, errPrecondition
 	}
 	res := readResult(raw, pl)
 	if check := checkOf(r, pl); check != nil && pl.mode == readOnly {

@@ -47,6 +47,9 @@ func (p *planner) produce(m mediaType, f *catalog.Function) (mediaType, bool) {
 	}
 	h := p.handlerOf(m.mime(), f)
 	if h == nil {
+		if answer, ok := p.exported(m); ok {
+			return answer, true
+		}
 		switch m.kind {
 		case mediaAny:
 			m.kind = mediaJSON
@@ -151,7 +154,7 @@ func (p *planner) complete(pl *plan) {
 	p.guardPlan(pl)
 	if p.format == nil {
 		if pl.bytes {
-			pl.formats = make([]int16, nextColumn+b2i(pl.total > 0)+b2i(pl.inserted > 0)+b2i(pl.affected > 0)+b2i(pl.next > 0))
+			pl.formats = make([]int16, nextColumn+b2i(pl.total > 0)+b2i(pl.inserted > 0)+b2i(pl.affected > 0)+b2i(pl.next > 0)+b2i(pl.version > 0))
 			pl.formats[bodyColumn] = 1
 		}
 		return
@@ -167,4 +170,5 @@ func (p *planner) complete(pl *plan) {
 	}
 	pl.sql = s + ") " + pl.sql
 	pl.explain, pl.total, pl.inserted, pl.affected, pl.next = nil, 0, 0, 0, 0
+	pl.guarded, pl.hashed, pl.version = false, false, 0
 }

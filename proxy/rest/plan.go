@@ -45,6 +45,13 @@ type plan struct {
 	// affected is the column with the number of written rows, where that of the
 	// answer may be another; 0 is none.
 	affected int
+	// guarded tells a write that fails where it touches no row.
+	guarded bool
+	// hashed tells a read whose body is made; whole, that it is nothing but the one row
+	// with all its columns. version is the column that says more of that row; 0 is none.
+	hashed, whole bool
+	version       int
+	cacheControl  string
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool
@@ -54,7 +61,11 @@ type plan struct {
 	allow string
 	// warnings tell the client what will stop working.
 	warnings []string
-	guard    *guard
+	// export is there for rows that are sent as they come.
+	export *export
+	// load is there for rows that are inserted as they come.
+	load  *load
+	guard *guard
 }
 
 type explain struct {
@@ -68,6 +79,7 @@ const (
 	limitParam
 	offsetParam
 	maxRowsParam
+	versionsParam
 	pageParam    // the limit and one more
 	filtersParam // a digest of the filters
 	guardParam   // the bound of a guard
@@ -84,6 +96,7 @@ type planner struct {
 	// media is what rows become; handler makes it, if the database has its own.
 	media   media
 	handler *catalog.Handler
+	export  exportKind
 	// format is there where the plan of the statement is asked for.
 	format *planFormat
 	// legacy are the embeds that a parameter names by their relation although
@@ -119,6 +132,9 @@ func (p *planner) plan() (*plan, error) {
 	}
 	if r.reads() {
 		return p.read(rel)
+	}
+	if p.r.streamed {
+		return p.importRows(rel)
 	}
 	return p.write(rel)
 }

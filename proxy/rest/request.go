@@ -35,12 +35,19 @@ type request struct {
 	// values of filters, limits of embeds and arguments, in the order of the URL.
 	values []string
 	rows   span
+	// precondition is that of a write, and versions the array of those that it is for.
+	precondition precondition
+	versions     []byte
 
 	body  []byte
 	shape bodyShape
 	// columns tells a body of JSON of which the parameter of this name chooses the
 	// keys: they may then differ.
 	columns bool
+
+	// load reads the body of an import; streamed tells that there will be one.
+	load     *importer
+	streamed bool
 
 	key []byte // of the plan
 	// role is the caller's, for the guards.
@@ -80,6 +87,9 @@ func (r *request) parse(hr *http.Request) error {
 	if r.cfg.Extensions {
 		r.prefs.takeOwn()
 		r.prefs.tellDeleted(r.method)
+		if err := r.readPrecondition(hr.Header); err != nil {
+			return err
+		}
 	}
 	r.accept = acceptKey(hr.Header["Accept"])
 	if err := r.scan(hr.URL.RawQuery); err != nil {
@@ -178,6 +188,9 @@ func (r *request) readBody(hr *http.Request) error {
 	if r.method != http.MethodPost && r.method != http.MethodPatch && r.method != http.MethodPut {
 		return nil
 	}
+	if r.streamed {
+		return nil
+	}
 	var err error
 	if r.body, err = read(hr); err != nil {
 		return err
@@ -262,14 +275,14 @@ func (r *request) shapeKey() []byte {
 	b := append(r.key[:0], r.method...)
 	flags := byte(0)
 	for i, set := range [...]bool{
-		r.rpc, r.rows.limit >= 0, r.rows.offset != 0, r.shape.array, r.shape.other, r.prefs.hasMax,
+		r.rpc, r.rows.limit >= 0, r.rows.offset != 0, r.shape.array, r.shape.other, r.prefs.hasMax, r.streamed,
 	} {
 		if set {
 			flags |= 1 << i
 		}
 	}
 	p := &r.prefs
-	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own)
+	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own, byte(r.precondition))
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
 	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {

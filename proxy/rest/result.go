@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/web"
@@ -22,6 +24,9 @@ type result struct {
 	inserted int64
 	// affected is how many rows a write touched.
 	affected int64
+	// version and modified are those of a row read alone.
+	version  string
+	modified time.Time
 	next     []byte // cursor of the next page; nil: none
 }
 
@@ -38,6 +43,8 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 	return func(raw *pg.Result) error {
 		rows := pl.rows(raw)
 		switch {
+		case pl.unmatched(raw):
+			return errPrecondition
 		case put && rows != 1:
 			return errPutKey
 		case single && rows != 1:
@@ -69,10 +76,11 @@ func readResult(raw *pg.Result, pl *plan) *result {
 	if pl.inserted > 0 {
 		res.inserted = number(v[pl.inserted])
 	}
-	res.affected = res.page
-	if pl.affected > 0 {
-		res.affected = number(v[pl.affected])
+	if pl.version > 0 {
+		version, epoch, _ := strings.Cut(string(v[pl.version]), " ")
+		res.version, res.modified = version, modifiedAt(epoch)
 	}
+	res.affected = pl.written(raw)
 	if pl.next > 0 {
 		res.next = v[pl.next]
 	}

@@ -258,6 +258,7 @@ func (p *planner) argument(q *query.SQL, a *catalog.Param) {
 
 // callStatement writes the statement around the rows of the call.
 func (p *planner) callStatement(pl *plan, f *catalog.Function) {
+	pl.hashed = p.r.method == http.MethodGet
 	q := new(query.SQL)
 	count := "count(*)"
 	if pl.single {

@@ -48,6 +48,8 @@ func (r *request) bind(params []int) [][]byte {
 			args[i] = r.bodyArg()
 		case limitParam:
 			args[i] = strconv.AppendInt(nil, r.rows.limit, 10)
+		case versionsParam:
+			args[i] = r.versions
 		case pageParam:
 			args[i] = strconv.AppendInt(nil, r.rows.limit+1, 10)
 		case filtersParam:

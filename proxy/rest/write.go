@@ -25,17 +25,20 @@ func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 	var err error
 	switch p.r.method {
 	case http.MethodPost, http.MethodPut:
-		err = p.insert(q, rel)
+		err = p.insert(q, rel, pl)
 	case http.MethodPatch:
-		returning, err = p.update(q, rel)
+		returning, err = p.update(q, rel, pl)
 	default:
-		p.delete(q, rel)
+		p.delete(q, rel, pl)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if err := p.negotiate(pl, nil); err != nil {
 		return nil, err
+	}
+	if p.r.precondition == someVersion && !p.single() {
+		return nil, errPreconditionScope
 	}
 	switch {
 	case p.insertsOne(rel):
@@ -293,7 +296,7 @@ func (p *planner) defaults(q *query.SQL, cols []*catalog.Column) {
 	q.Add(")")
 }
 
-func (p *planner) insert(q *query.SQL, rel *catalog.Relation) error {
+func (p *planner) insert(q *query.SQL, rel *catalog.Relation, pl *plan) error {
 	put := p.r.method == http.MethodPut
 	if put {
 		if err := p.checkPut(rel); err != nil {
@@ -324,6 +327,7 @@ func (p *planner) insert(q *query.SQL, rel *catalog.Relation) error {
 			q.Add(" and ")
 			q.Node("_fx_body", &p.root.where[i], nil)
 		}
+		p.guardPut(q, rel, pl)
 	}
 	if err := p.onConflict(q, rel, cols, put); err != nil {
 		return err
@@ -380,7 +384,7 @@ func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalo
 		q.Ident(name)
 	}
 	q.Add(")")
-	if resolution == ignoreDuplicates || len(cols) == 0 {
+	if resolution == ignoreDuplicates || len(cols) == 0 || p.r.precondition == noVersion {
 		q.Add(" do nothing")
 		return nil
 	}
@@ -397,7 +401,7 @@ func (p *planner) onConflict(q *query.SQL, rel *catalog.Relation, cols []*catalo
 
 // update writes an update; false tells that it is a query of no row, which can't
 // return any either.
-func (p *planner) update(q *query.SQL, rel *catalog.Relation) (bool, error) {
+func (p *planner) update(q *query.SQL, rel *catalog.Relation, pl *plan) (bool, error) {
 	cols, err := p.bodyColumns(rel)
 	if err != nil {
 		return false, err
@@ -418,12 +422,14 @@ func (p *planner) update(q *query.SQL, rel *catalog.Relation) (bool, error) {
 	q.Add(" from ")
 	p.body(q, cols, true)
 	q.Where(rel.Name, p.root.where, noEmbeds)
+	p.matchVersions(q, rel, pl)
 	return true, nil
 }
 
-func (p *planner) delete(q *query.SQL, rel *catalog.Relation) {
+func (p *planner) delete(q *query.SQL, rel *catalog.Relation, pl *plan) {
 	q.Add("delete from ").Ident(rel.Schema).Add(".").Ident(rel.Name)
 	q.Where(rel.Name, p.root.where, noEmbeds)
+	p.matchVersions(q, rel, pl)
 }
 
 // noEmbeds is for conditions that choose the rows to write: embeds are joined

@@ -39,6 +39,8 @@ var Codes = []Code{
 	{"keys_unavailable", http.StatusServiceUnavailable, "a token's key is not known, and its issuer's keys (FLUXBASE_JWKS_URL) can't be fetched now"},
 	{"method_not_allowed", http.StatusMethodNotAllowed, "the route exists, but not for this method; see the Allow header"},
 	{"not_found", http.StatusNotFound, "no route has this path"},
+	{"precondition_failed", http.StatusPreconditionFailed, "the row or answer is not the one that If-Match, If-None-Match or If-Unmodified-Since names; nothing was changed"},
+	{"precondition_needs_one_row", http.StatusBadRequest, "If-Match with an ETag came with a write that may be of several rows"},
 	{"request_timeout", http.StatusGatewayTimeout, "the request ran into its deadline; its transaction was rolled back"},
 	{"shutting_down", http.StatusServiceUnavailable, "the process is stopping; try again, another one answers"},
 	{"stream_away", http.StatusServiceUnavailable, "changes of the database are not streamed now, so realtime stands still; /readyz names the reason"},

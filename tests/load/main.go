@@ -145,7 +145,7 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 }
 
 // streaming are the cases beside those of REST.
-var streaming = []string{streamCase, schemaCase, idleCase, fanOutCase, changesCase}
+var streaming = []string{streamCase, schemaCase, idleCase, fanOutCase, changesCase, policiesCase}
 
 func caseNames() (names []string) {
 	for _, c := range cases {
