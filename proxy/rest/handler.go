@@ -130,11 +130,6 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	r.streamed = w.Streamed
 	err = r.parse(hr)
 	if err == nil && r.streamed {
-		var leave func()
-		if leave, err = h.streams.enter(); err != nil {
-			return err
-		}
-		defer leave()
 		err = r.open(w, hr)
 	}
 	r.role = caller.Role
