@@ -10,8 +10,8 @@ GO_FOLDERS := $(wildcard cmd proxy replication sql plpgsql tests docs)
 TEST_FLAGS ?= -race -count=1 -timeout 15m
 # What the second run, on Postgres 18, would only repeat: tests that choose their
 # own version, because of tools that only Debian's 15 has, or need none, and those of
-# a page in a browser.
-ONCE := TestSQL$$|TAP|BodiesOfFunctions|EveryPostgresBetween|IsDownloadedOnce|FormADiamond|InChromium|TypesOfTheSDK
+# a page in a browser and of generated types.
+ONCE := TestSQL$$|TAP|BodiesOfFunctions|EveryPostgresBetween|IsDownloadedOnce|FormADiamond|InChromium|TypesOfTheSDK|InTypeScript
 PG_CONFIG ?= pg_config
 
 .PHONY: help build test test-pg18 lint fmt docs bench soak extension install-extension dev clean tools

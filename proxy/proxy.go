@@ -38,6 +38,8 @@ type Deps struct {
 	RestStreams func(r *http.Request, over bool) bool
 	// Realtime answers all below /realtime/v1.
 	Realtime web.Handler
+	// OpenAPI answers at /openapi.json.
+	OpenAPI web.Handler
 	// Live is what holds at first.
 	Live Live
 }
@@ -71,6 +73,7 @@ type Server struct {
 	restPrefix string
 	streams    func(*http.Request, bool) bool
 	realtime   web.Handler
+	openAPI    web.Handler
 	live       atomic.Pointer[Live]
 	// draining turns /readyz off; closing ends each connection with its answer.
 	draining, closing atomic.Bool
@@ -80,7 +83,7 @@ type Server struct {
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
 		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes, readyFor: deps.ReadyFor,
-		rest: deps.Rest, restPrefix: deps.RestPrefix, streams: deps.RestStreams, realtime: deps.Realtime,
+		rest: deps.Rest, restPrefix: deps.RestPrefix, streams: deps.RestStreams, realtime: deps.Realtime, openAPI: deps.OpenAPI,
 	}
 	s.SetLive(deps.Live)
 	deps.Reg.MustRegister(poolCollector{deps.Pools})

@@ -26,6 +26,7 @@ func (s *Server) routes() []route {
 	return []route{
 		{"GET HEAD", "/livez", s.livez},
 		{"GET HEAD", "/readyz", s.readyz},
+		{"GET HEAD", "/openapi.json", s.openAPI},
 		{all, "/realtime/v1/*path", s.realtime},
 		{withQuery, rest, s.rest},
 		{withQuery, rest + "/*path", s.rest},

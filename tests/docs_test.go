@@ -192,6 +192,16 @@ func runDemoPage(t *testing.T, path string, env ...string) {
 	}, append(serveEnv(db), env...)...))
 }
 
+func TestTrustAnIssuer(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/trust-an-issuer.md")
+}
+
+func TestOpenAPIPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/reference/openapi.md", "FLUXBASE_SERVICE_ROLE_KEY="+signToken(t, map[string]any{"role": "service_role"}))
+}
+
 func TestGuardTheAPI(t *testing.T) {
 	t.Parallel()
 	runDemoPage(t, "../docs/how-to/guard-the-api.md")

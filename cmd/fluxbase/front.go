@@ -32,6 +32,7 @@ type front struct {
 	pools      map[string]*pg.DB
 	address    string // where clients reach us
 	dropIn     bool
+	realtime   bool            // whether channels are served
 	background *sync.WaitGroup // of stores; they end with the context of use
 	announced  func() bool     // whether schemaChanged is called for every change
 	current    atomic.Pointer[back]
@@ -44,6 +45,7 @@ type back struct {
 	store   *catalog.Store
 	tokens  *token.Verifier
 	stop    context.CancelFunc // of store
+	forget  context.CancelFunc // of tokens
 	handler *rest.Handler
 	// Metrics are in registries of their own, so that those of the next back may
 	// have the same names.
@@ -65,6 +67,15 @@ func (f *front) Serve(w *web.Response, r *http.Request) error {
 func (f *front) Streams(r *http.Request, over bool) bool {
 	b := f.current.Load()
 	return b != nil && b.handler.Streams(r, over)
+}
+
+// OpenAPI describes all that is served.
+func (f *front) OpenAPI(w *web.Response, r *http.Request) error {
+	b := f.current.Load()
+	if b == nil {
+		return web.CatalogNotLoaded
+	}
+	return b.handler.OpenAPI(w, r)
 }
 
 // schemaChanged has the catalogue checked, soon.
@@ -113,7 +124,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	}
 	var err error
 	if keepTokens {
-		b.tokens = old.tokens
+		b.tokens, b.forget = old.tokens, old.forget
 	} else if b.tokens, err = token.New(set.JWT); err != nil {
 		return err
 	}
@@ -128,6 +139,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	b.handler, err = rest.New(set.Rest, rest.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: b.tokens,
 		Catalog: b.store, Registerer: b.handlerReg, Log: f.log, Address: f.address,
+		Realtime: f.realtime,
 	})
 	if err != nil {
 		return err
@@ -142,7 +154,15 @@ func (f *front) use(ctx context.Context, set *settings) error {
 		running, b.stop = context.WithCancel(ctx)
 		f.background.Go(func() { b.store.Run(running) })
 	}
+	if !keepTokens {
+		var running context.Context
+		running, b.forget = context.WithCancel(ctx)
+		f.background.Go(func() { b.tokens.Follow(running, f.log) })
+	}
 	f.current.Store(b)
+	if old != nil && !keepTokens {
+		old.forget()
+	}
 	if old != nil && !keep {
 		old.stop()
 	}

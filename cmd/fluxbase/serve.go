@@ -107,6 +107,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 			return err
 		}
 	}
+	front.realtime = deps.Realtime != nil
 	if set.Main.on("rest") {
 		if complete {
 			if err := front.use(ctx, set); err != nil {
@@ -114,6 +115,9 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 			}
 		}
 		deps.Rest, deps.RestStreams, deps.RestPrefix = front.Serve, front.Streams, set.Rest.Prefix
+		if set.Rest.Extensions && set.Rest.Prefix != "/" {
+			deps.OpenAPI = front.OpenAPI
+		}
 		deps.Ready = append(deps.Ready, front.Ready)
 	}
 	deps.Live = set.live()

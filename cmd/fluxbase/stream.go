@@ -99,6 +99,7 @@ func channels(ctx context.Context, set *settings, source changes.Source, name st
 	if err != nil {
 		return nil, nil, err
 	}
+	f.background.Go(func() { tokens.Follow(ctx, deps.Log) })
 	proxies, err := web.ParseProxies(set.Server.TrustedProxies)
 	if err != nil {
 		return nil, nil, err

@@ -31,7 +31,9 @@ type Deps struct {
 	Address string
 	// Registerer takes the metrics of the plan cache.
 	Registerer prometheus.Registerer
-	Log        *slog.Logger
+	// Realtime tells that channels are served too, for that description.
+	Realtime bool
+	Log      *slog.Logger
 }
 
 // Handler answers everything below the prefix.
@@ -46,6 +48,8 @@ type Handler struct {
 	before  []pg.Statement
 	pending sync.Pool // of *request
 	streams streams
+
+	documents documentCache
 }
 
 const serviceRole = "service_role"

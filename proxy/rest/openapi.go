@@ -98,6 +98,9 @@ func (h *Handler) describe(w *web.Response, hr *http.Request, r *request, caller
 		answerOptions(w, "OPTIONS,GET,HEAD")
 		return nil
 	}
+	if h.wantsOpenAPI31(hr.Header["Accept"]) {
+		return h.describe31(w, hr, r, caller, false)
+	}
 	if err := acceptsOpenAPI(strings.Join(hr.Header["Accept"], ",")); err != nil {
 		return err
 	}

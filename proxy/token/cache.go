@@ -27,6 +27,8 @@ const (
 // share the lock, and a scan of new tokens cannot push out those in use.
 type cache struct {
 	shards []shard
+	// epoch counts the times that all was forgotten.
+	epoch atomic.Int64
 }
 
 type shard struct {
@@ -109,15 +111,39 @@ func (c *cache) get(hash *tokenHash) *grant {
 	return e.grant
 }
 
-// put adds a token that another goroutine may have added just before.
-func (c *cache) put(hash *tokenHash, g *grant) {
+// now is the epoch, to be asked before a token is verified.
+func (c *cache) now() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.epoch.Load()
+}
+
+// clear forgets all tokens, and those that are verified now with what held before.
+func (c *cache) clear() {
+	if c == nil {
+		return
+	}
+	c.epoch.Add(1)
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		clear(s.entries)
+		s.newest, s.oldest, s.hand, s.bytes = nil, nil, nil, 0
+		s.mu.Unlock()
+	}
+}
+
+// put adds a token that another goroutine may have added just before, unless all was
+// forgotten since epoch.
+func (c *cache) put(hash *tokenHash, g *grant, epoch int64) {
 	if c == nil {
 		return
 	}
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.entries[*hash] != nil || g.size() > s.maxBytes {
+	if s.entries[*hash] != nil || c.epoch.Load() != epoch || g.size() > s.maxBytes {
 		return
 	}
 	for len(s.entries) == s.limit || s.bytes+g.size() > s.maxBytes {

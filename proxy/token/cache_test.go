@@ -40,7 +40,7 @@ func TestCacheStaysWithinItsSize(t *testing.T) {
 		}
 		for i := range 4 * size {
 			h := hashOf(fmt.Sprint(i))
-			c.put(h, &grant{iat: int64(i)})
+			c.put(h, &grant{iat: int64(i)}, 0)
 			if g := c.get(h); g == nil || g.iat != int64(i) {
 				t.Fatalf("size %d: entry %d is %+v just after it was put", size, i, g)
 			}
@@ -57,7 +57,7 @@ func TestCacheStaysWithinItsBytes(t *testing.T) {
 	c := newCache(1000, most)
 	for i := range 400 {
 		h, g := hashOf(fmt.Sprint(i)), &grant{caller: pg.Caller{Role: "anon", Claims: strings.Repeat("x", i*3)}}
-		c.put(h, g)
+		c.put(h, g, 0)
 		if c.get(h) != g {
 			t.Fatalf("entry %d is gone just after it was put", i)
 		}
@@ -77,7 +77,7 @@ func TestCacheStaysWithinItsBytes(t *testing.T) {
 		}
 	}
 	huge := hashOf("huge")
-	if c.put(huge, &grant{caller: pg.Caller{Claims: strings.Repeat("x", most)}}); c.get(huge) != nil {
+	if c.put(huge, &grant{caller: pg.Caller{Claims: strings.Repeat("x", most)}}, 0); c.get(huge) != nil {
 		t.Error("an entry larger than the cache is kept")
 	}
 }
@@ -113,13 +113,13 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	t.Parallel()
 	c := newCache(3, maxCacheBytes)
 	used, unused := hashOf("used"), hashOf("unused")
-	c.put(used, &grant{})
-	c.put(unused, &grant{})
+	c.put(used, &grant{}, 0)
+	c.put(unused, &grant{}, 0)
 	for i := range 50 { // a scan of tokens that come once
 		if c.get(used) == nil {
 			t.Fatalf("the entry in use was gone after %d others", i)
 		}
-		c.put(hashOf(fmt.Sprint(i)), &grant{})
+		c.put(hashOf(fmt.Sprint(i)), &grant{}, 0)
 	}
 	if c.get(unused) != nil {
 		t.Error("the entry that nobody used is still there")
@@ -130,11 +130,11 @@ func TestCacheEvictsWhenAllWereUsed(t *testing.T) {
 	t.Parallel()
 	c := newCache(2, maxCacheBytes)
 	a, b, d := hashOf("a"), hashOf("b"), hashOf("d")
-	c.put(a, &grant{})
-	c.put(b, &grant{})
+	c.put(a, &grant{}, 0)
+	c.put(b, &grant{}, 0)
 	c.get(a)
 	c.get(b)
-	c.put(d, &grant{})
+	c.put(d, &grant{}, 0)
 	if c.get(a) != nil || c.get(b) == nil || c.get(d) == nil {
 		t.Error("want the oldest gone and the two others there")
 	}
@@ -146,11 +146,11 @@ func TestCacheHandDoesNotStartAgain(t *testing.T) {
 	t.Parallel()
 	c := newCache(3, maxCacheBytes)
 	for _, name := range []string{"a", "b", "c"} {
-		c.put(hashOf(name), &grant{})
+		c.put(hashOf(name), &grant{}, 0)
 	}
 	c.get(hashOf("a"))
-	c.put(hashOf("d"), &grant{}) // spares a, drops b
-	c.put(hashOf("e"), &grant{}) // drops c
+	c.put(hashOf("d"), &grant{}, 0) // spares a, drops b
+	c.put(hashOf("e"), &grant{}, 0) // drops c
 	for name, want := range map[string]bool{"a": true, "b": false, "c": false, "d": true, "e": true} {
 		if got := c.get(hashOf(name)) != nil; got != want {
 			t.Errorf("%s is there: %v, want %v", name, got, want)
@@ -162,8 +162,8 @@ func TestCachePutTwiceIsOnce(t *testing.T) {
 	t.Parallel()
 	c := newCache(2, maxCacheBytes)
 	first := &grant{iat: 1}
-	c.put(hashOf("a"), first)
-	c.put(hashOf("a"), &grant{iat: 2})
+	c.put(hashOf("a"), first, 0)
+	c.put(hashOf("a"), &grant{iat: 2}, 0)
 	if c.get(hashOf("a")) != first || c.len() != 1 {
 		t.Errorf("got %+v and %d entries, want the first alone", c.get(hashOf("a")), c.len())
 	}

@@ -18,6 +18,7 @@ const (
 // Config says which tokens are trusted.
 type Config struct {
 	Secret         string `envconfig:"FLUXBASE_JWT_SECRET" secret:"true" pgrst:"jwt-secret" file:"true" desc:"What JWTs are verified with: a text of at least 32 bytes (HS256), a JWK or JWKS as JSON (HS, RS, PS, ES, EdDSA), or @path of a file that holds one of these. Empty: no token is accepted, only anonymous requests are."`
+	JWKSURL        string `envconfig:"FLUXBASE_JWKS_URL" pgrst:"-" desc:"Where the issuer of tokens publishes its public keys, as a JWK set: https, or http on this machine. Fetched at the start and then as its Cache-Control says, and at once for a token of a key that is not known; known keys hold for a day while it is away. Beside FLUXBASE_JWT_SECRET or instead of it."`
 	SecretIsBase64 bool   `envconfig:"FLUXBASE_JWT_SECRET_IS_BASE64" default:"false" pgrst:"jwt-secret-is-base64,secret-is-base64" desc:"The secret is base64 (standard or URL alphabet) and decoded first. Off, because most secrets are plain text."`
 	Aud            string `envconfig:"FLUXBASE_JWT_AUD" pgrst:"jwt-aud" desc:"The audience that a token's aud claim must name, a text or a URI. Empty: any; a token without aud always passes, because many issuers send none."`
 	RoleClaim      string `envconfig:"FLUXBASE_JWT_ROLE_CLAIM" default:"role" pgrst:"jwt-role-claim-key,role-claim-key" desc:"Where in the claims the database role is: a name, or a path such as $.app.roles[0], .realm_access.roles[?(@ == \"editor\")] or $['https://example.com/role']. role, because that is where Supabase and PostgREST look."`
@@ -31,7 +32,7 @@ type Config struct {
 func (c *Config) Check() error {
 	_, keyErr := c.keys()
 	_, pathErr := c.rolePath()
-	return errors.Join(keyErr, pathErr, c.checkAud(), c.checkAnonRole())
+	return errors.Join(keyErr, pathErr, checkJWKSURL(c.JWKSURL), c.checkAud(), c.checkAnonRole())
 }
 
 // keys loads the secret; nil and no error when there is none.

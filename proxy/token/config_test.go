@@ -22,7 +22,7 @@ func TestConfigComesFromTheEnvironment(t *testing.T) {
 	if err := envconfig.Process("FLUXBASE_JWT", &c); err != nil {
 		t.Fatal(err)
 	}
-	if want := (Config{"x", true, "app", ".r", 7, ""}); c != want {
+	if want := (Config{"x", "", true, "app", ".r", 7, ""}); c != want {
 		t.Errorf("got %+v, want %+v", c, want)
 	}
 }

@@ -26,6 +26,14 @@ func errDecode(message, details string) *web.Error {
 	return invalidToken("PGRST301", message, details)
 }
 
+// errKeysAway answers a token that may be good, while nobody can tell: signing in again
+// would not help.
+var errKeysAway = func() *web.Error {
+	e := web.New("keys_unavailable", "the keys of the token's issuer can't be fetched now; try again")
+	e.Header = http.Header{"Retry-After": {"1"}}
+	return e
+}()
+
 // errParts counts what is between the dots.
 func errParts(n int) *web.Error {
 	return errDecode("Expected 3 parts in JWT; got "+strconv.Itoa(n), "")

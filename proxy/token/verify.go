@@ -2,9 +2,11 @@ package token
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 	"unsafe"
@@ -21,6 +23,7 @@ const maxToken = 16 << 10
 // Verifier turns tokens into callers. It is safe for many goroutines at once.
 type Verifier struct {
 	keys     []key
+	remote   *remote // nil without a URL
 	aud      string
 	rolePath rolePath
 	anonRole string
@@ -36,10 +39,10 @@ type Verifier struct {
 func New(c Config) (*Verifier, error) {
 	keys, keyErr := c.keys()
 	path, pathErr := c.rolePath()
-	if err := errors.Join(keyErr, pathErr, c.checkAud(), c.checkAnonRole()); err != nil {
+	if err := errors.Join(keyErr, pathErr, checkJWKSURL(c.JWKSURL), c.checkAud(), c.checkAnonRole()); err != nil {
 		return nil, err
 	}
-	return &Verifier{
+	v := &Verifier{
 		keys:      keys,
 		aud:       c.Aud,
 		rolePath:  path,
@@ -47,16 +50,27 @@ func New(c Config) (*Verifier, error) {
 		anonymous: pg.Caller{Role: c.AnonRole, Claims: `{"role":` + string(quote(c.AnonRole)) + `}`},
 		cache:     newCache(c.CacheSize, maxCacheBytes),
 		now:       time.Now,
-	}, nil
+	}
+	v.remote = newRemote(c.JWKSURL, v.cache.clear)
+	return v, nil
+}
+
+// Follow keeps the keys of FLUXBASE_JWKS_URL fresh until ctx ends; without one it
+// returns at once.
+func (v *Verifier) Follow(ctx context.Context, log *slog.Logger) {
+	if v.remote != nil {
+		v.remote.follow(ctx, log)
+	}
 }
 
 // Verify takes a JWT in compact serialization (RFC 7515 section 7.1), as it
 // follows "Bearer ", and returns the role and the claims that it stands for.
 // Errors are *web.Error with PostgREST's codes PGRST300 to PGRST303, or 22023 for
-// a role that cannot exist; none of them repeats any part of the token.
+// a role that cannot exist, or 503 while the issuer of a new key can't be asked; none
+// of them repeats any part of the token.
 func (v *Verifier) Verify(token string) (pg.Caller, error) {
 	switch {
-	case v.keys == nil:
+	case v.keys == nil && v.remote == nil:
 		return pg.Caller{}, errNoSecret()
 	case token == "":
 		return pg.Caller{}, errDecode(msgEmpty, "")
@@ -73,6 +87,7 @@ func (v *Verifier) Verify(token string) (pg.Caller, error) {
 		}
 		return g.caller, nil
 	}
+	epoch := v.cache.now()
 	payload, err := v.payload(token)
 	if err != nil {
 		return pg.Caller{}, err
@@ -81,7 +96,7 @@ func (v *Verifier) Verify(token string) (pg.Caller, error) {
 	if g != nil {
 		// Also what is expired: who sends it again and again shall not have its
 		// signature checked each time.
-		v.cache.put(&hash, g)
+		v.cache.put(&hash, g, epoch)
 	}
 	if err != nil {
 		return pg.Caller{}, err
@@ -99,20 +114,11 @@ func (v *Verifier) payload(token string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := suitable(v.keys, h)
-	if len(keys) == 0 {
-		return nil, errDecode(msgNoKey, "No suitable key was found to decode the JWT")
-	}
 	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{h.alg})
 	if err != nil {
 		return nil, errDecode(msgBadCrypto, "")
 	}
-	for _, k := range keys {
-		if payload, err := jws.Verify(k.key); err == nil {
-			return payload, nil
-		}
-	}
-	return nil, errDecode(msgNoKey, "None of the keys was able to decode the JWT")
+	return v.verifySignature(jws, h)
 }
 
 // header is what we believe of a JOSE header (RFC 7515 section 4). Keys that a

@@ -39,6 +39,7 @@ var Codes = []Code{
 	{"internal_error", http.StatusInternalServerError, "something failed inside; the log has more under the request id"},
 	{"invalid_cursor", http.StatusBadRequest, "the cursor is not one for this table, order, filter and role, or was changed"},
 	{"invalid_request", http.StatusBadRequest, "the request is not well formed HTTP for this route"},
+	{"keys_unavailable", http.StatusServiceUnavailable, "a token's key is not known, and its issuer's keys (FLUXBASE_JWKS_URL) can't be fetched now"},
 	{"method_not_allowed", http.StatusMethodNotAllowed, "the route exists, but not for this method; see the Allow header"},
 	{"nested_invalid", http.StatusBadRequest, "related rows in the body of an insert can't be inserted so"},
 	{"no_distance", http.StatusBadRequest, "an order by distance is of a column whose type has no such operator"},

@@ -1,0 +1,94 @@
+package tests
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fluxbase/fluxbase/tests/dbtest"
+)
+
+// openapi31Fixture adds what only version 3.1 tells, and names that need care.
+const openapi31Fixture = openapiFixture + `
+create type api.place as (street text, number int, moods api.mood[]);
+comment on type api.place is 'Where it is';
+alter table api.types add a_place api.place, add places api.place[];
+create table api."odd {name}/ü" (id int primary key, "a.b c" text, "select" text);
+create table api.empty ();
+create function api.find_children(of int) returns setof api.children language sql stable as 'select * from api.children where parent_id = of';
+grant all on all tables in schema api to authenticated;
+grant execute on all functions in schema api to authenticated;
+`
+
+type described31 struct {
+	OpenAPI    string
+	Paths      map[string]map[string]json.RawMessage
+	Components struct{ Schemas map[string]json.RawMessage }
+}
+
+func read31(t *testing.T, w *httptest.ResponseRecorder) (doc described31) {
+	t.Helper()
+	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || w.Code != 200 {
+		t.Fatalf("%d %v\n%s", w.Code, err, w.Body)
+	}
+	return doc
+}
+
+// operations lists the methods of each path.
+func (d described31) operations() string {
+	var list []string
+	for path, methods := range d.Paths {
+		for method := range methods {
+			list = append(list, method+" "+path)
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+func TestOpenAPI31FollowsPrivileges(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, openapi31Fixture, func(c *restConfig) { c.Schemas, c.Extensions = []string{"api", "plain"}, true })
+	const accept = "Accept: application/openapi+json;version=3.1"
+	first := s.send(t, "GET", "/", "", accept)
+	doc := read31(t, first)
+	got, want := doc.operations(), "get /children, get /rpc/arguments, get /rpc/find_children, get /rpc/none, get /rpc/outs, get /rpc/several, "+
+		"get /rpc/sum_of, patch /parents, post /rpc/arguments, post /rpc/find_children, post /rpc/none, post /rpc/outs, post /rpc/several, "+
+		"post /rpc/sum_of, post /rpc/whole"
+	if got != want || !strings.HasPrefix(doc.OpenAPI, "3.1.") {
+		t.Errorf("anon sees, in %s,\n%s, want\n%s", doc.OpenAPI, got, want)
+	}
+	tag := first.Header().Get("ETag")
+	s.run(t, []restCase{
+		{name: "the same again", path: "/", header: []string{accept, "If-None-Match: " + tag}, status: 304, wantHeader: []string{"ETag: " + tag}},
+		{name: "HEAD", method: "HEAD", path: "/", header: []string{accept}, status: 200, wantHeader: []string{"ETag: " + tag}},
+		{name: "another role", path: "/", header: []string{accept, "If-None-Match: " + tag, "Authorization: Bearer " + restToken(t, ada)}, status: 200},
+		{name: "2.0 without a version", path: "/", header: []string{"Accept: application/openapi+json"}, status: 200, wantHeader: []string{"Content-Type: application/openapi+json; charset=utf-8"}},
+		{name: "2.0 by its version", path: "/", header: []string{"Accept: application/openapi+json;version=2.0"}, status: 200, wantHeader: []string{"Content-Type: application/openapi+json; charset=utf-8"}},
+	})
+	// A grant shows at once, although it is no change of the schema.
+	exec(t, s.db, `grant delete on api.children to anon`)
+	if doc := read31(t, s.send(t, "GET", "/", "", accept, "If-None-Match: "+tag)); doc.Paths["/children"]["delete"] == nil {
+		t.Error("a right that was granted does not show")
+	}
+}
+
+func TestOpenAPI31IsOffInADropIn(t *testing.T) {
+	t.Parallel()
+	s := newRest(t, openapiFixture, openapiConfig)
+	s.run(t, []restCase{
+		{name: "the version says nothing", path: "/", header: []string{"Accept: application/openapi+json;version=3.1"}, status: 200, wantHeader: []string{"Content-Type: application/openapi+json; charset=utf-8"}},
+		{name: "an unknown type", path: "/", header: []string{"Accept: application/vnd.oai.openapi+json;version=3.1"}, status: 406, want: `{"code":"PGRST107"}`},
+	})
+}
+
+// A validator takes the document, and types made of it compile.
+func TestOpenAPI31InTypeScript(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	exec(t, db, openapi31Fixture)
+	s := startServer(t, db, "FLUXBASE_REST_DB_SCHEMAS=api")
+	runNode(t, s, "openapi.test.mjs", "FLUXBASE_TEST_TOKEN="+userToken(t, ada))
+}
