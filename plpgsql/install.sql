@@ -109,6 +109,7 @@ $$;
 {{ template "realtime/compile_policy.sql" . }}
 {{ template "realtime/render.sql" . }}
 {{ template "realtime/loose_columns.sql" . }}
+{{ template "realtime/condition_field.sql" . }}
 {{ template "realtime/condition.sql" . }}
 {{ template "realtime/read_rows.sql" . }}
 {{ template "realtime/match.sql" . }}

@@ -114,6 +114,11 @@ func TestFirstApp(t *testing.T) {
 	runPage(t, "../docs/how-to/first-app.md", []string{"npm_config_prefer_offline=true", "npm_config_update_notifier=false"})
 }
 
+func TestExportAndImportPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/export-and-import.md", nil)
+}
+
 func TestMigrationsInCI(t *testing.T) {
 	t.Parallel()
 	// A server of its own: the page begins where nobody has made our roles yet.

@@ -82,6 +82,11 @@ func randomFilter(r *rand.Rand, depth int, values *[]string) query.Node {
 	}
 	n := query.Node{Field: query.Field{Name: c.name}, Expr: query.Expr{Op: ops[r.IntN(len(ops))], Not: r.IntN(3) == 0}}
 	e := &n.Expr
+	if r.IntN(4) == 0 && e.Op != query.In && e.Op != query.Is {
+		list := alikeColumns(c)
+		e.Quant, e.Other = query.OtherColumn, &query.Field{Name: list[r.IntN(len(list))]}
+		return n
+	}
 	pattern := false
 	switch e.Op {
 	case query.Is:
@@ -122,6 +127,18 @@ func randomFilter(r *rand.Rand, depth int, values *[]string) query.Node {
 	e.Value = len(*values)
 	*values = append(*values, value)
 	return n
+}
+
+// alikeColumns are those that Postgres compares c with, c itself among them.
+func alikeColumns(c *filterColumn) []string {
+	for _, group := range [][]string{
+		{"big", "num ber", "small", "price", "float"}, {"name", "short"}, {"day", "at", "zoned"},
+	} {
+		if slices.Contains(group, c.name) && !c.array {
+			return group
+		}
+	}
+	return []string{c.name}
 }
 
 // textRow is a row as the log would tell it; a column whose place is hidden is missing.

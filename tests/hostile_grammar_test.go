@@ -62,7 +62,9 @@ func TestTenThousandHostileTexts(t *testing.T) {
 	t.Parallel()
 	db := notesDB(t)
 	same := sameDatabase(t, db.Conn(t))
-	s := serveRest(t, db, func(c *restConfig) { c.TxEnd, c.PlanEnabled, c.AggregatesEnabled = "commit-allow-override", true, true })
+	s := serveRest(t, db, func(c *restConfig) {
+		c.TxEnd, c.PlanEnabled, c.AggregatesEnabled, c.Extensions = "commit-allow-override", true, true, true
+	})
 	token, parts := roleToken(t, map[string]any{"role": "service_role"}), hostileParts(t)
 
 	work := make(chan hostileRequest)

@@ -152,6 +152,11 @@ var hostilePlaces = func() []hostileRequest {
 		"/notes?select=tags(name)&order=tags($)", "/notes?select=tags(name)&tags.or=($)", "/notes?select=tags(name)&tags.limit=$",
 		"/echo?not.and=($)", "/echo?or=(id.in.($),id.eq.1)", "/echo?value=eq(any).$", "/echo?value=isdistinct.$", "/kinds?span=adj.$", "/kinds?big=gt.$",
 		"/echo?limit=$", "/echo?offset=$", "/rpc/same_text?value=$", "/rpc/same_text?$=x", "/rpc/add_up?a=$",
+		"/kinds?select=is_on,amount.sum().filter($)", "/kinds?select=is_on,amount.sum().filter(amount.eq.$)", "/kinds?select=is_on,count().filter(data->$.eq.1)",
+		"/kinds?select=is_on&having=$", "/kinds?select=is_on&having=amount.sum().gt.$", "/kinds?select=is_on&having=$.sum().gt.1",
+		"/notes?distinct=$", "/notes?distinct=id,$", "/notes?id=gt(col).$", "/notes?or=(id.eq(col).$)", "/kinds?data->$=gt(col).id",
+		"/echo?order=rank(value,fts($).x)", "/echo?order=rank(value,fts.$)", "/echo?order=rank($,wfts.x)", "/echo?order=distance($,x)", "/echo?order=distance(value,$)",
+		"/notes?select=*,$!recursive.2(*)", "/notes?select=*,tags!recursive.$(*)",
 	} {
 		out = append(out, hostileRequest{"in the URL", http.MethodGet, path, "", nil})
 	}
@@ -169,6 +174,10 @@ var hostilePlaces = func() []hostileRequest {
 		{"an argument's name", http.MethodPost, "/rpc/same_text", `{§json: "x"}`, undone[1:]},
 		{"an argument", http.MethodPost, "/rpc/same_text", `{"value": §json}`, undone[1:]},
 		{"a form", http.MethodPost, "/rpc/same_text", "$=$", []string{"Content-Type: application/x-www-form-urlencoded"}},
+		{"a query", "QUERY", "/echo", "value=eq.$&select=$", []string{"Content-Type: application/x-www-form-urlencoded"}},
+		{"a query as JSON", "QUERY", "/echo", "§text", undone[1:]},
+		{"a filter as JSON", "QUERY", "/echo", `{"where": {"value": {"eq": §json}, §json: {"eq(col)": §json}}}`, undone[1:]},
+		{"the rest as JSON", "POST", "/echo/query", `{"select": [§json], "order": [§json], "distinct": [§json], "having": {§json: §json}, "embeds": {§json: {"limit": 1}}}`, undone[1:]},
 		{"preferences", http.MethodGet, "/echo?limit=1", "", []string{"Prefer: handling=strict, timezone=§header, max-affected=§header"}},
 		{"a plan's options", http.MethodGet, "/echo?limit=1", "", []string{`Accept: application/vnd.pgrst.plan+json; for="§header"; options=§header`}},
 		{"the token", http.MethodGet, "/echo?limit=1", "", []string{"Authorization: Bearer §header"}},

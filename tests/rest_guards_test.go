@@ -276,7 +276,7 @@ func TestGuardsAreLive(t *testing.T) {
 
 func TestGuardsHoldForRequestsOfOtherForms(t *testing.T) {
 	t.Parallel()
-	s := newRest(t, restFixture, withExtensions)
+	s := newRest(t, restFixture, func(c *restConfig) { withExtensions(c); c.AggregatesEnabled = true })
 	s.guard(t, `'anon', 'public.clients', filterable => '{id}', orderable => '{id}', max_rows => 1`)
 	s.guard(t, `'anon', 'public.tasks', max_cost => 0.001`)
 	ndjson := []string{"Accept: application/x-ndjson"}
@@ -285,6 +285,11 @@ func TestGuardsHoldForRequestsOfOtherForms(t *testing.T) {
 		{name: "rows of a batch", method: "POST", path: "/batch", body: `{"operations":[{"method":"PATCH","path":"/clients?id=gt.0","body":{"name":"x"}}]}`, status: 400, want: `{"code":"guard_rows"}`},
 		{name: "the cost of a batch", method: "POST", path: "/batch", body: `{"operations":[{"method":"GET","path":"/tasks"}]}`, status: 400, want: `{"code":"batch_invalid"}`},
 		{name: "a filter in a body", method: "POST", path: "/clients/query", body: `{"where":{"name":{"eq":"x"}}}`, status: 403, want: `{"code":"guard_filter"}`},
+		{name: "another column", path: "/clients?id=gt(col).name", status: 403, want: `{"code":"guard_filter"}`},
+		{name: "the filter of an aggregate", path: "/clients?select=count().filter(name.eq.x)", status: 403, want: `{"code":"guard_filter"}`},
+		{name: "having", path: "/clients?select=count()&having=name.max().gt.x", status: 403, want: `{"code":"guard_filter"}`},
+		{name: "having none", path: "/clients?select=count()&having=count().gt.1", status: 200, want: `[{"count":2}]`},
+		{name: "distinct", path: "/clients?select=name&distinct=name", status: 403, want: `{"code":"guard_order"}`},
 		{name: "an order of pages", path: "/clients?cursor=&cursor_column=name", status: 403, want: `{"code":"guard_order"}`},
 		{name: "rows of an export", path: "/clients?select=id&order=id", header: ndjson, status: 200, wantText: "{\"id\":1}\n"},
 		{name: "the cost of an export", path: "/tasks", header: ndjson, status: 400, want: `{"code":"guard_cost"}`},

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/fluxbase/fluxbase/proxy/pg"
 )
 
 const importFixture = restFixture + `
@@ -29,6 +31,7 @@ create function public.before_all() returns void language plpgsql as $$
 begin
   perform set_config('response.headers', '[{"X-Before": "' || current_setting('request.method') || '"}]', true);
 end $$;
+create table public.timed (id int, allowed text default current_setting('statement_timeout'));
 create table public.some_columns (id int, a text default 'd', secret text);
 revoke all on public.some_columns from anon;
 grant insert (id, a) on public.some_columns to anon;
@@ -74,6 +77,11 @@ func TestImportsMeanWhatInsertsMean(t *testing.T) {
 		{name: "no such conflict", method: "POST", path: "/plain?on_conflict=n", body: `{"id":1,"n":1}`, header: []string{sendsLines, "Prefer: resolution=merge-duplicates"}, status: 400, want: `{"code":"42P10"}`},
 		{name: "an unknown preference", method: "POST", path: "/plain", body: `{"id":1,"n":1}`, header: []string{sendsLines, "Prefer: handling=strict, nonsense"}, status: 400, want: `{"code":"PGRST122"}`},
 	})
+	timed := serveRest(t, s.db, func(c *restConfig) {
+		c.Extensions, c.AppSettings = true, []pg.Setting{{Name: "statement_timeout", Value: "77s"}}
+	})
+	timed.check(t, restCase{method: "POST", path: "/timed", body: `{"id":1}`, header: []string{sendsLines}, status: 201})
+	timed.check(t, restCase{path: "/timed", status: 200, want: `[{"id":1,"allowed":"77s"}]`})
 	before := serveRest(t, s.db, func(c *restConfig) { c.Extensions, c.PreRequest, c.TxEnd = true, "before_all", "rollback" })
 	before.check(t, restCase{method: "POST", path: "/plain", body: `{"id":99,"n":1}`, header: []string{sendsLines}, status: 201, wantHeader: []string{"X-Before: POST"}})
 	before.check(t, restCase{path: "/plain?id=eq.99", status: 200, want: `[]`})

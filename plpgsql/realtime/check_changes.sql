@@ -16,6 +16,7 @@ declare
   v_leaf record;
   v_type record;
   v_name text;
+  v_types oid[];
   v_answer json;
 begin
   if check_changes.table_name is null then
@@ -47,6 +48,9 @@ begin
   for v_leaf in
     select
       l.tree ->> 'column' as name,
+      array[l.tree ->> 'column'] || array_remove(array[
+        nullif(l.tree -> 'other' ->> 'column', l.tree ->> 'column')
+      ], null) as names,
       l.tree - 'value' || case
         when l.tree ? 'value' then '{"value": 0}'
         else '{}'
@@ -56,26 +60,31 @@ begin
     cross join jsonb_array_elements(c.value -> 'values') as v (value)
     cross join jsonb_path_query(c.value -> 'tree', 'strict $.** ? (exists (@.op))') as l (tree)
   loop
-    -- A filter on a column that the caller may not read would tell its values.
-    select t.oid, t.typcategory = 'S' as is_text into v_type
-    from pg_catalog.pg_attribute as a
-    join pg_catalog.pg_type as t on t.oid = a.atttypid
-    where a.attrelid = v_rel
-    and a.attname = v_leaf.name
-    and a.attnum > 0
-    and not a.attisdropped
-    and a.attgenerated = ''
-    and has_column_privilege(check_changes.role, v_rel, a.attnum, 'select');
+    v_types := '{}';
+    foreach v_name in array v_leaf.names loop
+      -- A filter on a column that the caller may not read would tell its values.
+      select t.oid, t.typcategory = 'S' as is_text into v_type
+      from pg_catalog.pg_attribute as a
+      join pg_catalog.pg_type as t on t.oid = a.atttypid
+      where a.attrelid = v_rel
+      and a.attname = v_name
+      and a.attnum > 0
+      and not a.attisdropped
+      and a.attgenerated = ''
+      and has_column_privilege(check_changes.role, v_rel, a.attnum, 'select');
 
-    if not found then
-      return format('invalid column for filter %s', v_leaf.name);
-    end if;
+      if not found then
+        return format('invalid column for filter %s', v_name);
+      end if;
+
+      v_types := v_types || v_type.oid;
+    end loop;
 
     -- Against itself if that is a value of the column, so that a pattern is read too.
     v_answer := realtime.match(
       v_rel,
-      array[v_leaf.name],
-      array[v_type.oid],
+      v_leaf.names,
+      v_types,
       jsonb_build_array(jsonb_build_array(case when v_type.is_text then v_leaf.value end)),
       jsonb_build_array(jsonb_build_object(
         'tree', v_leaf.tree,

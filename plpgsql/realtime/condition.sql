@@ -6,13 +6,18 @@ create or replace function realtime.condition(tree jsonb, columns text[], types 
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_place constant integer := array_position(condition.columns, condition.tree ->> 'column');
   v_op constant text := condition.tree ->> 'op';
   v_operator text;
-  v_type text := condition.types[v_place];
-  v_field text := 'r.' || quote_ident(condition.tree ->> 'column');
-  v_is_json constant boolean := v_type in ('json', 'jsonb');
-  v_step record;
+  v_left constant text[]
+    := realtime.condition_field(condition.tree, condition.columns, condition.types);
+  v_right constant text[]
+    := realtime.condition_field(condition.tree -> 'other', condition.columns, condition.types);
+  v_field text := v_left[1];
+  v_type text := v_left[2];
+  v_is_compared constant boolean := condition.tree ? 'other';
+  v_is_within constant boolean[] := array[
+    condition.tree ? 'path', condition.tree -> 'other' ? 'path'
+  ];
   v_language text;
   -- The value as a text; from our own index alone.
   v_value constant text := format('(f.v ->> %s)', (condition.tree ->> 'value')::integer);
@@ -25,34 +30,9 @@ begin
     ) into v_sql
     from jsonb_array_elements(coalesce(condition.tree -> 'or', condition.tree -> 'and'))
       with ordinality as k (value, i);
-  elsif v_place is null then
+  elsif v_left is null or v_is_compared and v_right is null then
     v_sql := 'null::boolean';
   else
-    for v_step in
-      select
-        s.i,
-        s.value ->> 'key' as key,
-        coalesce((s.value -> 'index')::boolean, false) as is_index,
-        coalesce((s.value -> 'text')::boolean, false) as is_text
-      from jsonb_array_elements(condition.tree -> 'path') with ordinality as s (value, i)
-      order by s.i
-    loop
-      if v_step.i = 1 and not v_is_json then
-        v_field := format('to_jsonb(%s)', v_field);
-      end if;
-      v_field := format(
-        case when v_step.is_index then '(%s %s %L::integer)' else '(%s %s %L::text)' end,
-        v_field,
-        case when v_step.is_text then '->>' else '->' end,
-        v_step.key
-      );
-      v_type := case
-        when v_step.is_text then 'text'
-        when v_type = 'json' then 'json'
-        else 'jsonb'
-      end;
-    end loop;
-
     v_operator := case v_op
       when 'eq' then '='
       when 'neq' then '<>'
@@ -79,6 +59,18 @@ begin
     end if;
 
     v_sql := case
+      when v_is_compared and v_operator is null then null
+      -- Two columns compare as what they are; with a value within JSON both as JSON, with
+      -- a text within JSON as what the other is.
+      when v_is_compared and (v_is_within[1] and v_left[2] <> 'text'
+        or v_is_within[2] and v_right[2] <> 'text')
+      then format('to_jsonb(%s) %s to_jsonb(%s)', v_left[1], v_operator, v_right[1])
+      when v_is_compared and v_is_within[1] and not v_is_within[2]
+      then format('%s::%s %s %s', v_left[1], v_right[2], v_operator, v_right[1])
+      when v_is_compared and v_is_within[2] and not v_is_within[1]
+      then format('%s %s %s::%s', v_left[1], v_operator, v_right[1], v_left[2])
+      when v_is_compared
+      then format('%s %s %s', v_left[1], v_operator, v_right[1])
       when v_op = 'is' then format('%s is %s', v_field, case condition.tree ->> 'truth'
         when 'null' then 'null'
         when 'not_null' then 'not null'
@@ -136,9 +128,10 @@ $$;
 comment on function realtime.condition(jsonb, text[], text[]) is
   'A filter as SQL over r, which has columns of these types, and the array of values f.v. The filter
 is {not, and: [filter]}, {not, or: [filter]} or {not, column, path: [{key, index, text}], op,
-quantifier, language, truth, value}: op is an operator of docs/reference/filters.md, truth what the
-operator is takes, value the index of the value. A column that is not among those is null, and so is
-all that is asked of it. Raises 22023 for what is no filter.';
+quantifier, language, truth, value, other}: op is an operator of docs/reference/filters.md, truth
+what the operator is takes, value the index of the value, other a column and path to compare with
+instead. A column that is not among those is null, and so is all that is asked of it. Raises 22023
+for what is no filter.';
 
 revoke all on function realtime.condition(jsonb, text[], text[]) from public;
 grant execute on function realtime.condition(jsonb, text[], text[])

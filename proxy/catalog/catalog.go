@@ -13,11 +13,13 @@ type Catalog struct {
 	// Server is server_version_num, for example 150018.
 	Server int
 
-	schemas  map[string]*Schema
-	roles    map[string]*Settings
-	formats  map[cast]string
-	handlers map[handlerKey]*Handler
-	guards   map[guardKey]*Guard
+	schemas map[string]*Schema
+	roles   map[string]*Settings
+	formats map[cast]string
+	// distances are operators as SQL, by type and name.
+	distances map[cast]string
+	handlers  map[handlerKey]*Handler
+	guards    map[guardKey]*Guard
 	// mayReadGuards is nil where there are none.
 	mayReadGuards *bool
 }
@@ -132,6 +134,15 @@ func (c *Catalog) Format(from, to string) string {
 		return ""
 	}
 	return c.formats[cast{from, to}]
+}
+
+// Distance finds an operator of distance between two values of a type; empty if
+// there is none. What is a varchar is compared as text.
+func (c *Catalog) Distance(base, operator string) string {
+	if base == "character varying" || base == "character" {
+		base = "text"
+	}
+	return c.distances[cast{base, operator}]
 }
 
 // RelationNames gives the names of all relations, sorted.

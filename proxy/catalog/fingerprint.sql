@@ -35,6 +35,7 @@ select concat_ws(' ',
   (select count(*) || '.' || sum(x.xmin::text::bigint) from pg_enum as x),
   (select count(*) || '.' || sum(x.xmin::text::bigint) from pg_type as x where x.typtype = 'd'),
   (select count(*) || '.' || sum(x.xmin::text::bigint) from pg_cast as x where x.oid > 16383),
+  (select count(*) || '.' || sum(x.xmin::text::bigint) from pg_operator as x where x.oid > 16383),
   (select count(*) || '.' || sum(x.xmin::text::bigint)
    from pg_description as x
    where x.classoid in ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_namespace'::regclass)

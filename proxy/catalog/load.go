@@ -139,6 +139,11 @@ type wire struct {
 		Media    string `json:"m"`
 		Base     string `json:"b"`
 	}
+	Distances []struct {
+		Type   string `json:"t"`
+		Name   string `json:"o"`
+		Schema string `json:"s"`
+	} `json:"distances"`
 	Casts []struct {
 		From   string `json:"f"`
 		To     string `json:"t"`
@@ -220,12 +225,14 @@ type wireFunction struct {
 
 func (w *wire) catalog() *Catalog {
 	c := &Catalog{
-		Version:  lastVersion.Add(1),
-		Server:   w.Server,
-		schemas:  make(map[string]*Schema, len(w.Schemas)),
-		roles:    make(map[string]*Settings, len(w.Roles)),
-		formats:  make(map[cast]string, len(w.Casts)),
-		handlers: make(map[handlerKey]*Handler, len(w.Handlers)),
+		Version: lastVersion.Add(1),
+		Server:  w.Server,
+		schemas: make(map[string]*Schema, len(w.Schemas)),
+		roles:   make(map[string]*Settings, len(w.Roles)),
+		formats: make(map[cast]string, len(w.Casts)),
+
+		distances: make(map[cast]string, len(w.Distances)),
+		handlers:  make(map[handlerKey]*Handler, len(w.Handlers)),
 
 		mayReadGuards: w.Guards,
 	}
@@ -257,6 +264,13 @@ func (w *wire) catalog() *Catalog {
 		c.handlers[handlerKey{rel, strings.ToLower(h.Media)}] = &Handler{
 			Media: h.Media, Base: h.Base, Schema: h.Schema, Name: h.Name, Relation: rel,
 		}
+	}
+	for _, d := range w.Distances {
+		operator := d.Name
+		if d.Schema != "pg_catalog" {
+			operator = "operator(" + query.Ident(d.Schema) + "." + d.Name + ")"
+		}
+		c.distances[cast{d.Type, d.Name}] = operator
 	}
 	for _, k := range w.Casts {
 		c.formats[cast{k.From, k.To}] = query.Ident(k.Schema) + "." + query.Ident(k.Name)

@@ -298,6 +298,20 @@ select json_build_object(
         or t.typtype = 'd' and k.castsource in ('json'::regtype, 'text'::regtype)
       )
   ),
+  -- Operators of distance, which an index can order by.
+  'distances', (
+    select json_agg(json_build_object(
+      't', format_type(o.oprleft, null),
+      'o', o.oprname,
+      's', n.nspname
+    ) order by o.oid)
+    from pg_operator as o
+    join pg_namespace as n on n.oid = o.oprnamespace
+    where o.oprname in ('<->', '<=>', '<#>', '<+>')
+      and o.oprleft = o.oprright
+      and o.oprleft <> 'tsquery'::regtype
+      and (n.nspname = 'pg_catalog' or n.oid in (select s.oid from searched as s))
+  ),
   -- What alter role … set says for the roles that this login may become; a
   -- parameter that it may not set itself would fail every request.
   'roles', (

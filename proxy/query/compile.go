@@ -96,13 +96,19 @@ func (q *SQL) Item(rel string, it *Item) *SQL {
 	if it.Cast != "" {
 		expr = "cast(" + expr + " as " + Type(it.Cast) + ")"
 	}
+	if it.AggCast != "" {
+		q.Add("cast(")
+	}
 	if it.Agg != NoAggregate {
 		expr = it.Agg.String() + "(" + expr + ")"
-		if it.AggCast != "" {
-			expr = "cast(" + expr + " as " + Type(it.AggCast) + ")"
-		}
 	}
 	q.Add(expr)
+	if len(it.Filter) > 0 {
+		q.Add(" filter (").Where(rel, it.Filter, nil).Add(")")
+	}
+	if it.AggCast != "" {
+		q.Add(" as ", Type(it.AggCast), ")")
+	}
 	if it.Alias != "" {
 		q.Add(" as ").Ident(it.Alias)
 	}
@@ -157,13 +163,18 @@ func (q *SQL) filter(rel string, n *Node) {
 	if e.Not {
 		q.Add("not ")
 	}
-	if op.search && !n.Field.TSVector {
-		q.Add("to_tsvector(").language(e.Lang).Field(rel, &n.Field).Add(")")
-	} else {
-		q.Field(rel, &n.Field)
+	switch {
+	case n.Aggregate != nil:
+		q.Item(rel, n.Aggregate)
+	case op.search:
+		q.document(rel, &n.Field, e.Lang)
+	default:
+		q.operand(rel, &n.Field)
 	}
 	q.Add(" ", op.sql)
 	switch {
+	case e.Quant == OtherColumn:
+		q.Add(" ").operand(rel, e.Other)
 	case e.Op == Is:
 		q.Add(" ", truths[e.Truth].sql)
 	case e.Op == In:
@@ -177,6 +188,25 @@ func (q *SQL) filter(rel string, n *Node) {
 	default:
 		q.Add(" ").value(n)
 	}
+}
+
+// document writes a field as what is searched.
+func (q *SQL) document(rel string, f *Field, lang string) *SQL {
+	if f.TSVector {
+		return q.Field(rel, f)
+	}
+	return q.Add("to_tsvector(").language(lang).Field(rel, f).Add(")")
+}
+
+// operand writes a field as a side of a comparison.
+func (q *SQL) operand(rel string, f *Field) *SQL {
+	switch f.As {
+	case "":
+		return q.Field(rel, f)
+	case "jsonb":
+		return q.Add("to_jsonb(").Field(rel, f).Add(")")
+	}
+	return q.Add("(").Field(rel, f).Add(")::", f.As)
 }
 
 func (q *SQL) language(lang string) *SQL {
@@ -216,9 +246,16 @@ func (q *SQL) Order(rel string, terms []Term, related func(string) string) *SQL 
 		} else {
 			q.Add(", ")
 		}
-		if t.Relation != "" {
+		switch {
+		case t.Relation != "":
 			q.Field(related(t.Relation), &t.Field)
-		} else {
+		case t.Function == Rank:
+			q.Add("ts_rank(").document(rel, &t.Field, t.Expr.Lang)
+			_, function, _ := strings.Cut(operators[t.Expr.Op].sql, " ")
+			q.Add(", ", function, "(").language(t.Expr.Lang).Param(t.Expr.Value).Add("))")
+		case t.Function != NoFunction:
+			q.Field(rel, &t.Field).Add(" ", t.Operator, " ").Param(t.Expr.Value)
+		default:
 			q.Field(rel, &t.Field)
 		}
 		q.Add([...]string{"", " asc", " desc"}[t.Dir], [...]string{"", " nulls first", " nulls last"}[t.Nulls])

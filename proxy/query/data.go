@@ -17,6 +17,14 @@ type Data struct {
 	Truth string `json:"truth,omitempty"`
 	// Value is the index of the value.
 	Value *int `json:"value,omitempty"`
+	// Other is the column to compare with, instead of a value.
+	Other *DataField `json:"other,omitempty"`
+}
+
+// DataField is a Field.
+type DataField struct {
+	Column string     `json:"column"`
+	Path   []DataStep `json:"path,omitempty"`
 }
 
 // DataStep is a Step.
@@ -44,14 +52,20 @@ func (n *Node) Data() *Data {
 	e := &n.Expr
 	d := &Data{
 		Not: e.Not, Column: n.Field.Name, Op: e.Op.String(),
-		Quantifier: [...]string{"", "any", "all"}[e.Quant], Language: e.Lang,
+		Quantifier: [...]string{"", "any", "all", ""}[e.Quant], Language: e.Lang,
 	}
 	for _, st := range n.Field.Path {
 		d.Path = append(d.Path, DataStep(st))
 	}
-	if e.Op == Is {
+	switch {
+	case e.Op == Is:
 		d.Truth = truths[e.Truth].name
-	} else {
+	case e.Quant == OtherColumn:
+		d.Other = &DataField{Column: e.Other.Name}
+		for _, st := range e.Other.Path {
+			d.Other.Path = append(d.Other.Path, DataStep(st))
+		}
+	default:
 		d.Value = &e.Value
 	}
 	return d

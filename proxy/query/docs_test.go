@@ -61,7 +61,7 @@ func TestPageOfFiltersPairsEqualFilters(t *testing.T) {
 					t.Fatal(err)
 				}
 				var more []string
-				if n, more, err = ParseLogic(value, not, word == "or", len(values)); err != nil {
+				if n, more, err = Extended.ParseLogic(value, not, word == "or", len(values)); err != nil {
 					t.Fatal(err)
 				}
 				values = append(values, more...)
@@ -70,10 +70,10 @@ func TestPageOfFiltersPairsEqualFilters(t *testing.T) {
 				if _, n.Field, err = ParseKey(key); err != nil {
 					t.Fatal(err)
 				}
-				if n.Expr, value, err = ParseExpr(value); err != nil {
+				if n.Expr, value, err = Extended.ParseExpr(value); err != nil {
 					t.Fatal(err)
 				}
-				if n.Expr.Op != Is {
+				if n.Expr.HasValue() {
 					n.Expr.Value = len(values)
 					values = append(values, value)
 				}

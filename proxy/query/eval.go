@@ -54,6 +54,9 @@ type evalNode struct {
 type evalLeaf struct {
 	column Column
 	known  bool // the row has such a column
+	// other is compared with instead of operands, of a pair.
+	other  Column
+	isPair bool
 	op     Op
 	truth  Truth
 	// all asks all of the operands to hold, not any of them.
@@ -93,6 +96,10 @@ func evalNodes(nodes []Node, values []string, column func(string) (Column, bool)
 func newLeaf(n *Node, values []string, column func(string) (Column, bool)) *evalLeaf {
 	l := &evalLeaf{op: n.Expr.Op, truth: n.Expr.Truth, all: n.Expr.Quant == All}
 	if l.column, l.known = column(n.Field.Name); !l.known {
+		return l
+	}
+	if n.Expr.Quant == OtherColumn {
+		l.pair(n, column)
 		return l
 	}
 	kind := exact[l.column.Type]
@@ -188,9 +195,56 @@ func verdict(b bool) Verdict {
 	return VerdictFalse
 }
 
+// pair makes l one that compares two columns, which it decides where values of both
+// types have the same keys.
+func (l *evalLeaf) pair(n *Node, column func(string) (Column, bool)) {
+	l.isPair = true
+	if l.other, l.known = column(n.Expr.Other.Name); !l.known {
+		return
+	}
+	kind := exact[l.column.Type]
+	switch l.op {
+	case Eq, Neq, IsDistinct:
+		l.undecided = kind <= plain
+	case Gt, Gte, Lt, Lte:
+		l.undecided = kind <= exactText // the order of texts is their collation's
+	default:
+		l.undecided = true
+	}
+	l.undecided = l.undecided || exact[l.other.Type] != kind || l.column.Loose || l.other.Loose
+	if len(n.Field.Path) > 0 || len(n.Expr.Other.Path) > 0 {
+		l.undecided = true
+		return
+	}
+	l.strict = kind != inexact && exact[l.other.Type] != inexact && l.op != IsDistinct
+}
+
+func (l *evalLeaf) evalPair(row Row) Verdict {
+	a, p := row.Value(l.column.Place)
+	b, q := row.Value(l.other.Place)
+	null := p == IsNull || q == IsNull
+	switch {
+	case p == Missing || q == Missing, null && l.strict:
+		return VerdictNull
+	case l.undecided:
+		return Undecided
+	case null: // is distinct from
+		return verdict(p != q)
+	}
+	left, ok := l.column.Key(a)
+	right, too := l.other.Key(b)
+	if !ok || !too {
+		return Undecided
+	}
+	return verdict(l.compare(left, right))
+}
+
 func (l *evalLeaf) eval(row Row) Verdict {
 	if !l.known {
 		return VerdictNull
+	}
+	if l.isPair {
+		return l.evalPair(row)
 	}
 	text, p := row.Value(l.column.Place)
 	switch {
@@ -294,6 +348,6 @@ func (e *Evaluator) Keys() (c Column, keys []Key, ok bool) {
 }
 
 func (l *evalLeaf) equals() bool {
-	return l.known && !l.undecided && (l.op == Eq || l.op == In) && !l.all &&
+	return l.known && !l.undecided && !l.isPair && (l.op == Eq || l.op == In) && !l.all &&
 		!slices.ContainsFunc(l.operands, func(o operand) bool { return !o.ok })
 }

@@ -86,6 +86,8 @@ const (
 	One Quantifier = iota
 	Any
 	All
+	// OtherColumn compares with a column, and not with a value.
+	OtherColumn
 )
 
 // Truth is what the operator is compares with.

@@ -43,13 +43,13 @@ func ParseChanges(text string, base int) (nodes []Node, values []string, err err
 			}
 		case m[1] != "":
 			word, tree, _ := strings.Cut(text, "=")
-			p := parser{s: word + tree}
+			p := parser{s: word + tree, ext: true, base: base + len(values)}
 			ok := false
-			if n, ok = p.logic(&values, base); ok {
-				text = p.s[p.i:]
+			if n, ok = p.logic(); ok {
+				text, values = p.s[p.i:], append(values, p.values...)
 				break
 			}
-			_, _, err = ParseLogic(tree, strings.HasPrefix(word, "not."), strings.HasSuffix(word, "or"), base)
+			_, _, err = Extended.ParseLogic(tree, strings.HasPrefix(word, "not."), strings.HasSuffix(word, "or"), base)
 			return nil, nil, err
 		default:
 			if n.Field, err = changesField(m[2]); err != nil {
@@ -59,7 +59,7 @@ func ParseChanges(text string, base int) (nodes []Node, values []string, err err
 			if n.Expr, value, text, err = changesExpr(m[3], text[len(m[0]):]); err != nil {
 				return nil, nil, err
 			}
-			if n.Expr.Op != Is {
+			if n.Expr.HasValue() {
 				n.Expr.Value = base + len(values)
 				values = append(values, value)
 			}
@@ -96,6 +96,14 @@ func changesField(s string) (Field, error) {
 
 // changesExpr reads what follows the operator, and gives what is left of text.
 func changesExpr(operator, text string) (e Expr, value, rest string, err error) {
+	if strings.HasSuffix(operator, "(col).") {
+		p := parser{s: operator + text, ext: true}
+		e, _, ok := p.expr((*parser).rest)
+		if !ok || e.Quant != OtherColumn {
+			return e, "", "", Extended.exprError(p.s)
+		}
+		return e, "", p.s[p.i:], nil
+	}
 	name, not := strings.CutPrefix(operator, "not.")
 	isList := name == "in."
 	value, rest = cutChange(text, isList)
@@ -114,7 +122,7 @@ func changesExpr(operator, text string) (e Expr, value, rest string, err error) 
 		}
 		return e, "", "", &Error{"invalid value for is filter", "must be null, not_null, true, false, or unknown"}
 	}
-	e, value, err = ParseExpr(operator + value)
+	e, value, err = Extended.ParseExpr(operator + value)
 	return e, value, rest, err
 }
 

@@ -167,23 +167,31 @@ func (p *parser) comma() (more, ok bool) {
 
 // ParseOrder reads an order parameter.
 func ParseOrder(s string) ([]Term, error) {
-	return parse("failed to parse order", s, func(p *parser) ([]Term, bool) {
-		var terms []Term
-		for {
-			p.spaces()
-			t, ok := try(p, p.relatedTerm)
-			if !ok {
-				if t, ok = p.term(); !ok {
-					return nil, false
-				}
-			}
-			terms = append(terms, t)
-			p.spaces()
-			if p.i == len(p.s) || !p.text(",") {
-				return terms, true
+	return parse("failed to parse order", s, (*parser).terms)
+}
+
+func (p *parser) terms() ([]Term, bool) {
+	var terms []Term
+	for {
+		p.spaces()
+		t, ok := Term{}, false
+		if p.ext {
+			t, ok = try(p, p.functionTerm)
+		}
+		if !ok {
+			t, ok = try(p, p.relatedTerm)
+		}
+		if !ok {
+			if t, ok = p.term(); !ok {
+				return nil, false
 			}
 		}
-	})
+		terms = append(terms, t)
+		p.spaces()
+		if p.i == len(p.s) || !p.text(",") {
+			return terms, true
+		}
+	}
 }
 
 func (p *parser) relatedTerm() (t Term, ok bool) {

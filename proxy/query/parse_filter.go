@@ -5,13 +5,21 @@ import "strings"
 // ParseExpr reads the value of a filter parameter, as not.eq.5. The expression's
 // Value is left 0; the value is given apart, ready to be bound: an array literal
 // for in, % for the * of like; is has none.
-func ParseExpr(s string) (e Expr, value string, err error) {
-	p := parser{s: s}
-	e, value, ok := p.expr((*parser).rest)
-	if !ok {
-		return e, "", exprError(s)
+func ParseExpr(s string) (e Expr, value string, err error) { return PostgREST.ParseExpr(s) }
+
+// ParseExpr reads the value of a filter parameter, as the function of that name.
+func (g Grammar) ParseExpr(s string) (e Expr, value string, err error) {
+	p := parser{s: s, ext: bool(g)}
+	if e, value, ok := p.wholeExpr(); ok {
+		return e, value, nil
 	}
-	return e, value, nil
+	return e, "", g.exprError(s)
+}
+
+// wholeExpr takes an expression that goes on to the end of the text.
+func (p *parser) wholeExpr() (Expr, string, bool) {
+	e, value, ok := p.expr((*parser).rest)
+	return e, value, ok && (p.i == len(p.s) || e.Quant != OtherColumn || p.end())
 }
 
 // ParseArgument reads what may be the value of a filter or an argument of a
@@ -25,12 +33,13 @@ func ParseArgument(s string) (e Expr, value string, found bool, err error) {
 	case p.i == 0:
 		return e, "", false, nil
 	}
-	return e, "", false, exprError(s)
+	return e, "", false, PostgREST.exprError(s)
 }
 
-func exprError(s string) error {
+func (g Grammar) exprError(s string) error {
 	p := tracing(s)
-	p.expr((*parser).rest)
+	p.ext = bool(g)
+	_, _, _ = p.wholeExpr()
 	return p.error("failed to parse filter")
 }
 
@@ -52,9 +61,15 @@ func (p *parser) operation(e *Expr, value func(*parser) (string, bool)) (string,
 		_, ok := try(p, func() (bool, bool) { return true, p.text(name) && p.delimiter() })
 		return ok
 	}
+	if p.ext {
+		if _, ok := try(p, func() (bool, bool) { return true, p.columnOperator(e) }); ok {
+			return "", true
+		}
+	}
 	switch {
 	case dotted("in"):
 		e.Op = In
+		p.valueAt = p.i
 		return p.list()
 	case dotted("is"):
 		e.Op = Is
@@ -63,6 +78,7 @@ func (p *parser) operation(e *Expr, value func(*parser) (string, bool)) (string,
 		return "", ok
 	case dotted("isdistinct"):
 		e.Op = IsDistinct
+		p.valueAt = p.i
 		return value(p)
 	}
 	for _, group := range [...][]Op{searchOps, simpleOps, quantOps} {
@@ -103,6 +119,7 @@ func (p *parser) operator(group []Op, e *Expr, value func(*parser) (string, bool
 	if !p.delimiter() {
 		return "", false
 	}
+	p.valueAt = p.i
 	v, ok := value(p)
 	if op.wildcard {
 		v = strings.ReplaceAll(v, "*", "%")
@@ -221,6 +238,11 @@ func (p *parser) quotedElement() (string, bool) {
 // and not whether its name was negated. Values are given apart, in the order of
 // the text; the nodes' indexes count from base.
 func ParseLogic(s string, not, or bool, base int) (n Node, values []string, err error) {
+	return PostgREST.ParseLogic(s, not, or, base)
+}
+
+// ParseLogic reads the value of an and or or parameter, as the function of that name.
+func (g Grammar) ParseLogic(s string, not, or bool, base int) (n Node, values []string, err error) {
 	word := "and"
 	if or {
 		word = "or"
@@ -228,30 +250,27 @@ func ParseLogic(s string, not, or bool, base int) (n Node, values []string, err 
 	if not {
 		word = "not." + word
 	}
-	rule := func(p *parser) (Node, bool) {
-		values = nil
-		return p.logic(&values, base)
-	}
-	p := parser{s: word + s}
-	if n, ok := rule(&p); ok {
-		return n, values, nil
+	p := parser{s: word + s, ext: bool(g), base: base}
+	if n, ok := p.logic(); ok {
+		return n, p.values, nil
 	}
 	p = tracing(word + s)
-	_, _ = rule(&p)
+	p.ext = bool(g)
+	_, _ = p.logic()
 	// The place counts the word in front, which the message does not show.
 	return n, nil, p.errorOf("failed to parse logic tree", s)
 }
 
-func (p *parser) logic(values *[]string, base int) (Node, bool) {
+func (p *parser) logic() (Node, bool) {
 	if p.depth++; p.depth > maxDepth {
 		return Node{}, false
 	}
 	defer func() { p.depth-- }()
-	taken := len(*values)
-	if n, ok := try(p, func() (Node, bool) { return p.logicFilter(values, base) }); ok {
+	taken := len(p.values)
+	if n, ok := try(p, p.logicFilter); ok {
 		return n, true
 	}
-	*values = (*values)[:taken]
+	p.values = p.values[:taken]
 	var n Node
 	n.Not, _ = label(p, "negation operator (not)", func() (bool, bool) {
 		_, ok := try(p, func() (bool, bool) { return true, p.text("not") && p.delimiter() })
@@ -267,13 +286,18 @@ func (p *parser) logic(values *[]string, base int) (Node, bool) {
 		return n, false
 	}
 	n.Or = or
+	return p.group(n)
+}
+
+// group takes the conditions in brackets that and or or joins.
+func (p *parser) group(n Node) (Node, bool) {
 	p.spaces()
 	if !p.text("(") {
 		return n, false
 	}
 	p.spaces()
 	for {
-		kid, ok := p.logic(values, base)
+		kid, ok := p.logic()
 		if !ok {
 			return n, false
 		}
@@ -289,17 +313,23 @@ func (p *parser) logic(values *[]string, base int) (Node, bool) {
 	return n, true
 }
 
-func (p *parser) logicFilter(values *[]string, base int) (n Node, ok bool) {
-	if n.Field, ok = p.field(); !ok || !p.delimiter() {
+func (p *parser) logicFilter() (n Node, ok bool) {
+	if p.having {
+		var it Item
+		it, ok = p.aggregated()
+		n.Aggregate = &it
+	} else {
+		n.Field, ok = p.field()
+	}
+	if !ok || !p.delimiter() {
 		return n, false
 	}
 	e, v, ok := p.expr((*parser).logicValue)
-	if !ok {
+	if !ok || p.having && (e.Op.Search() || e.Quant == OtherColumn) {
 		return n, false
 	}
-	if e.Op != Is {
-		e.Value = base + len(*values)
-		*values = append(*values, v)
+	if e.HasValue() {
+		e.Value = p.take(v)
 	}
 	n.Expr = e
 	return n, true

@@ -16,8 +16,10 @@ import (
 type Query struct {
 	// Select and Order are for ParseSelect and ParseOrder; empty if not given.
 	Select, Order string
-	// Where are conditions joined by and.
-	Where []Node
+	// Distinct is for ParseFields: empty for all that Select has, nil if not given.
+	Distinct *string
+	// Where are conditions joined by and; Having are those on aggregates.
+	Where, Having []Node
 	// Limit is below 0 if not given.
 	Limit, Offset int64
 	// Embeds narrow what Select embeds, by its names there; they select nothing.
@@ -40,7 +42,7 @@ const maxConditions = 1000
 func ParseJSON(text []byte, base int) (*Query, []string, error) {
 	r := &jsonReader{text: text, d: json.NewDecoder(bytes.NewReader(text)), base: base}
 	r.d.UseNumber()
-	q, err := r.query("select", "where", "order", "limit", "offset", "embeds")
+	q, err := r.query("select", "where", "order", "limit", "offset", "distinct", "having", "embeds")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -76,6 +78,8 @@ type jsonReader struct {
 	base       int
 	values     []string
 	conditions int
+	// having tells that aggregates are compared, and not fields.
+	having bool
 	// at leads to what is being read.
 	at []string
 }
@@ -155,9 +159,15 @@ func (r *jsonReader) query(keys ...string) (*Query, error) {
 			q.Offset, err = r.count()
 		case "where":
 			q.Where, err = r.where()
+		case "distinct":
+			q.Distinct, err = r.distinct()
+		case "having":
+			r.having = true
+			q.Having, err = r.where()
+			r.having = false
 		case "embeds":
 			err = r.object("embeds by name", func(name string) error {
-				sub, err := r.query("where", "order", "limit", "offset", "embeds")
+				sub, err := r.query("where", "order", "limit", "offset", "distinct", "having", "embeds")
 				q.Embeds = append(q.Embeds, EmbedQuery{name, *sub})
 				return err
 			})
@@ -173,6 +183,10 @@ func (r *jsonReader) words() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return r.wordsOf(t)
+}
+
+func (r *jsonReader) wordsOf(t json.Token) (string, error) {
 	if s, ok := t.(string); ok {
 		return s, nil
 	}
@@ -191,8 +205,21 @@ func (r *jsonReader) words() (string, error) {
 		}
 		list = append(list, s)
 	}
-	_, err = r.token()
+	_, err := r.token()
 	return strings.Join(list, ","), err
+}
+
+// distinct takes true, or fields.
+func (r *jsonReader) distinct() (*string, error) {
+	t, err := r.token()
+	if err != nil || t == true {
+		return new(""), err
+	}
+	words, err := r.wordsOf(t)
+	if err == nil && words == "" {
+		err = r.fail("expected true, or fields")
+	}
+	return &words, err
 }
 
 func (r *jsonReader) count() (int64, error) {
@@ -227,16 +254,33 @@ func (r *jsonReader) where() ([]Node, error) {
 			list = append(list, n)
 			return err
 		}
-		p := parser{s: key}
-		f, ok := p.field()
-		if !ok || p.i < len(key) {
-			return r.fail("expected and, or, not, or a field such as name, name->key or \"a name\"")
+		left, err := r.left(key)
+		if err != nil {
+			return err
 		}
-		kids, err := r.tests(f)
+		kids, err := r.tests(left)
 		list = append(list, kids...)
 		return err
 	})
 	return list, err
+}
+
+// left reads what is compared: a field, in having an aggregate.
+func (r *jsonReader) left(key string) (n Node, err error) {
+	p := parser{s: key, ext: true, having: r.having}
+	var ok bool
+	if r.having {
+		n.Aggregate = new(Item)
+		*n.Aggregate, ok = p.aggregated()
+		if !ok || p.i < len(key) || len(p.values) > 0 {
+			return n, r.fail("expected and, or, not, or an aggregate such as count() or name.sum()")
+		}
+		return n, nil
+	}
+	if n.Field, ok = p.field(); !ok || p.i < len(key) {
+		return n, r.fail("expected and, or, not, or a field such as name, name->key or \"a name\"")
+	}
+	return n, nil
 }
 
 // group takes the array of and or or.
@@ -292,7 +336,7 @@ func (r *jsonReader) not(list []Node) (Node, error) {
 
 // tests takes what a field is compared with: a value that it equals, or an object
 // of operators, of which all must hold.
-func (r *jsonReader) tests(f Field) ([]Node, error) {
+func (r *jsonReader) tests(left Node) ([]Node, error) {
 	t, err := r.token()
 	if err != nil {
 		return nil, err
@@ -300,22 +344,22 @@ func (r *jsonReader) tests(f Field) ([]Node, error) {
 	e := Expr{}
 	switch t {
 	case json.Delim('{'):
-		return r.operators(f)
+		return r.operators(left)
 	case json.Delim('['):
 		return nil, r.fail("expected an object of operators or one value")
 	case nil:
 		e.Op = Is
 	}
-	n, err := r.test(f, e, t)
+	n, err := r.test(left, e, t)
 	return []Node{n}, err
 }
 
 // operators takes the rest of an object of operators.
-func (r *jsonReader) operators(f Field) ([]Node, error) {
+func (r *jsonReader) operators(left Node) ([]Node, error) {
 	var list []Node
 	err := r.members(func(key string) error {
 		if key == "not" {
-			kids, err := r.tests(f)
+			kids, err := r.tests(left)
 			if err != nil {
 				return err
 			}
@@ -331,7 +375,7 @@ func (r *jsonReader) operators(f Field) ([]Node, error) {
 		if err != nil {
 			return err
 		}
-		n, err := r.test(f, e, t)
+		n, err := r.test(left, e, t)
 		list = append(list, n)
 		return err
 	})
@@ -345,21 +389,24 @@ func (r *jsonReader) operators(f Field) ([]Node, error) {
 // where the operator takes one.
 func (r *jsonReader) operator(key string) (e Expr, err error) {
 	name, more, has := strings.Cut(key, "(")
-	i := slices.IndexFunc(operators[:], func(o operator) bool { return o.name == name })
-	if i < 0 {
+	var known bool
+	if e.Op, known = operatorNamed(name); !known {
 		names := make([]string, len(operators))
 		for i, o := range operators {
 			names[i] = o.name
 		}
 		return e, r.fail("unknown operator; known are not, " + strings.Join(names, ", "))
 	}
-	e.Op = Op(i)
 	if !has {
+		return e, nil
+	}
+	if more == "col)" && e.Op.compares() {
+		e.Quant = OtherColumn
 		return e, nil
 	}
 	p := parser{s: "(" + more}
 	ok := false
-	switch o := operators[i]; {
+	switch o := operators[e.Op]; {
 	case o.search:
 		e.Lang, ok = p.language()
 	case o.quantified:
@@ -372,8 +419,8 @@ func (r *jsonReader) operator(key string) (e Expr, err error) {
 }
 
 // test takes the rest of a value that begins with t, and makes it a condition.
-func (r *jsonReader) test(f Field, e Expr, t json.Token) (Node, error) {
-	n := Node{Field: f, Expr: e}
+func (r *jsonReader) test(n Node, e Expr, t json.Token) (Node, error) {
+	n.Expr = e
 	if r.conditions++; r.conditions > maxConditions {
 		return n, r.fail("more than " + strconv.Itoa(maxConditions) + " conditions")
 	}
@@ -386,6 +433,15 @@ func (r *jsonReader) test(f Field, e Expr, t json.Token) (Node, error) {
 		n.Expr.Truth, _ = p.truth()
 		if !ok || word == "" || p.i < len(word) {
 			return n, r.fail(`expected null, true, false, "not_null" or "unknown"`)
+		}
+		return n, nil
+	}
+	if e.Quant == OtherColumn {
+		name, ok := t.(string)
+		p := parser{s: name}
+		f, found := p.field()
+		if n.Expr.Other = &f; !ok || !found || p.i < len(name) {
+			return n, r.fail("expected a field such as name or name->key, as text")
 		}
 		return n, nil
 	}

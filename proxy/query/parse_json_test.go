@@ -80,11 +80,11 @@ func TestErrorsOfJSONNameThePlace(t *testing.T) {
 	for _, tt := range []struct{ in, at, details string }{
 		{``, ``, `the text ends too early`},
 		{`{"where": {"a": `, `where.a`, `the text ends too early`},
-		{`[]`, ``, `expected an object of select, where, order, limit, offset, embeds`},
+		{`[]`, ``, `expected an object of select, where, order, limit, offset, distinct, having, embeds`},
 		{`{} {}`, ``, `something follows the query`},
 		{`{"where": {"a" 1}}`, `where.a`, `not JSON: invalid character '1' after object key`},
-		{`{"filter": {}}`, `filter`, `unknown key; known are select, where, order, limit, offset, embeds`},
-		{`{"embeds": {"tags": {"select": "a"}}}`, `embeds.tags.select`, `unknown key; known are where, order, limit, offset, embeds`},
+		{`{"filter": {}}`, `filter`, `unknown key; known are select, where, order, limit, offset, distinct, having, embeds`},
+		{`{"embeds": {"tags": {"select": "a"}}}`, `embeds.tags.select`, `unknown key; known are where, order, limit, offset, distinct, having, embeds`},
 		{`{"select": ["a", 1]}`, `select`, `expected a text as in a URL, or an array of texts`},
 		{`{"limit": -1}`, `limit`, `expected a whole number of 0 or more`},
 		{`{"offset": 1.5}`, `offset`, `expected a whole number of 0 or more`},
@@ -160,6 +160,10 @@ func printJSON(n *Node, values []string) any {
 	switch {
 	case n.Expr.Op == Is:
 		value = truths[n.Expr.Truth].name
+	case n.Expr.Quant == OtherColumn:
+		var other strings.Builder
+		n.Expr.Other.print(&other)
+		op, value = op+"(col)", other.String()
 	case n.Expr.Op == In || n.Expr.Quant != One:
 		value = elements(values[n.Expr.Value])
 		op += [...]string{"", "(any)", "(all)"}[n.Expr.Quant]
@@ -215,7 +219,7 @@ func TestBothFormsMakeTheSameTree(t *testing.T) {
 		}
 		printed := Print(&q.Where[0], fromJSON)
 		not, rest := n.Not, strings.TrimPrefix(printed, "not.")
-		parsed, fromURL, err := ParseLogic(rest[strings.IndexByte(rest, '('):], not, n.Or, 0)
+		parsed, fromURL, err := Extended.ParseLogic(rest[strings.IndexByte(rest, '('):], not, n.Or, 0)
 		if err != nil || !reflect.DeepEqual(parsed, n) || !reflect.DeepEqual(fromURL, values) {
 			t.Fatalf("%s\ngot  %+v %q %v\nwant %+v %q", printed, parsed, fromURL, err, n, values)
 		}
@@ -223,7 +227,7 @@ func TestBothFormsMakeTheSameTree(t *testing.T) {
 }
 
 func quantifiedValuesAreArrays(n *Node, values []string) {
-	if n.Leaf() && n.Expr.Quant != One {
+	if n.Leaf() && n.Expr.HasValue() && n.Expr.Quant != One {
 		values[n.Expr.Value] = Array([]string{values[n.Expr.Value], "x"})
 	}
 	for i := range n.Kids {

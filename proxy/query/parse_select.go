@@ -84,9 +84,17 @@ func (p *parser) alias() (string, bool) {
 	return name, true
 }
 
+// maxParams is how many an embed has: join and hint, and recursion.
+func (p *parser) maxParams() int {
+	if p.ext {
+		return 3
+	}
+	return 2
+}
+
 // embedParams takes up to two of !left, !inner, !hint.
 func (p *parser) embedParams(e *Embed) bool {
-	for range 2 {
+	for range p.maxParams() {
 		if !p.text("!") {
 			return true
 		}
@@ -98,7 +106,11 @@ func (p *parser) embedParams(e *Embed) bool {
 		case p.text("inner"):
 			join = InnerJoin
 		default:
-			var ok bool
+			levels, ok := try(p, p.recursion)
+			if ok {
+				e.Levels = levels
+				continue
+			}
 			if hint, ok = try(p, p.fieldName); !ok {
 				return false
 			}
@@ -129,6 +141,9 @@ func (p *parser) selectField() (Item, bool) {
 		return it, false
 	}
 	if it.Agg, ok = try(p, p.aggregate); ok {
+		if !p.aggregateFilter(&it) {
+			return it, false
+		}
 		if it.AggCast, ok = p.cast(); !ok {
 			return it, false
 		}
@@ -143,7 +158,7 @@ func (p *parser) star() (Item, bool) {
 func (p *parser) countAll() (it Item, ok bool) {
 	it = Item{Field: Field{Name: "*"}, Agg: Count}
 	it.Alias, _ = try(p, p.alias)
-	if !p.text("count()") {
+	if !p.text("count()") || !p.aggregateFilter(&it) {
 		return it, false
 	}
 	if it.AggCast, ok = p.cast(); !ok {

@@ -34,6 +34,17 @@ type parser struct {
 	depth int
 	trace bool
 	note  note
+
+	// ext takes what only Extended has, having aggregates where fields would be.
+	ext, having bool
+	// values were taken so far; their indexes count from base.
+	values []string
+	base   int
+	// spans is where they stand, if a shape is wanted; valueAt is where the last one
+	// that was read begins.
+	shaped  bool
+	spans   [][2]int
+	valueAt int
 }
 
 type note struct {

@@ -58,12 +58,14 @@ func (e *Expr) print(b *strings.Builder, values []string) {
 	if e.Lang != "" {
 		b.WriteString("(" + e.Lang + ")")
 	}
-	b.WriteString([...]string{"", "(any)", "(all)"}[e.Quant])
+	b.WriteString([...]string{"", "(any)", "(all)", "(col)"}[e.Quant])
 	b.WriteByte('.')
-	switch e.Op {
-	case Is:
+	switch {
+	case e.Quant == OtherColumn:
+		e.Other.print(b)
+	case e.Op == Is:
 		b.WriteString(truths[e.Truth].name)
-	case In:
+	case e.Op == In:
 		// An array literal's elements are quoted as those of the list are.
 		v := values[e.Value]
 		b.WriteString("(" + v[1:len(v)-1] + ")")
@@ -89,18 +91,10 @@ func printQuoted(b *strings.Builder, s string) {
 // AppendShape writes what of a tree decides its SQL: all but the values.
 func (n *Node) AppendShape(b []byte) []byte {
 	if n.Leaf() {
-		b = append(b, n.Field.Name...)
-		for _, st := range n.Field.Path {
-			kind := byte('k')
-			if st.Index {
-				kind = 'i'
-			}
-			if st.Text {
-				kind -= 'a' - 'A'
-			}
-			b = append(append(b, 0, kind), st.Key...)
+		if n.Aggregate != nil {
+			return n.Expr.AppendShape(append(n.Aggregate.appendShape(b), 0))
 		}
-		return n.Expr.AppendShape(append(b, 0))
+		return n.Expr.AppendShape(append(n.Field.appendShape(b), 0))
 	}
 	kind := byte('&')
 	if n.Or {
@@ -124,5 +118,34 @@ func (e *Expr) AppendShape(b []byte) []byte {
 		not = '!'
 	}
 	b = append(b, not, byte(e.Op)+'A', byte(e.Quant)+'0', byte(e.Truth)+'0')
-	return append(append(b, e.Lang...), 0)
+	b = append(append(b, e.Lang...), 0)
+	if e.Quant == OtherColumn {
+		b = append(e.Other.appendShape(b), 0)
+	}
+	return b
+}
+
+func (f *Field) appendShape(b []byte) []byte {
+	b = append(b, f.Name...)
+	for _, st := range f.Path {
+		kind := byte('k')
+		if st.Index {
+			kind = 'i'
+		}
+		if st.Text {
+			kind -= 'a' - 'A'
+		}
+		b = append(append(b, 0, kind), st.Key...)
+	}
+	return b
+}
+
+// appendShape is for aggregates in having, which have no alias.
+func (it *Item) appendShape(b []byte) []byte {
+	b = append(it.Field.appendShape(b), 0, byte(it.Agg)+'0')
+	b = append(append(append(append(b, it.Cast...), 0), it.AggCast...), 0)
+	for i := range it.Filter {
+		b = append(it.Filter[i].AppendShape(b), ',')
+	}
+	return b
 }

@@ -36,9 +36,12 @@ func randomFilter(r *rand.Rand, values *[]string) Node {
 	if op.search && r.IntN(2) == 0 {
 		e.Lang = "english"
 	}
-	if e.Op == Is {
+	switch {
+	case e.Op == Is:
 		e.Truth = Truth(r.IntN(len(truths)))
-	} else {
+	case e.Op.compares() && r.IntN(4) == 0:
+		e.Quant, e.Other = OtherColumn, &Field{Name: randomText(r), Path: n.Field.Path}
+	default:
 		value := randomText(r)
 		if op.wildcard {
 			value = strings.ReplaceAll(value, "*", "%")
@@ -74,7 +77,7 @@ func TestPrintedTreesParseToTheSame(t *testing.T) {
 		}
 		text := Print(&n, values)
 		not, rest := n.Not, strings.TrimPrefix(text, "not.")
-		got, gotValues, err := ParseLogic(rest[strings.IndexByte(rest, '('):], not, n.Or, 0)
+		got, gotValues, err := Extended.ParseLogic(rest[strings.IndexByte(rest, '('):], not, n.Or, 0)
 		if err != nil || !reflect.DeepEqual(got, n) || !reflect.DeepEqual(gotValues, values) {
 			t.Fatalf("%s\ngot  %+v %q %v\nwant %+v %q", text, got, gotValues, err, n, values)
 		}

@@ -16,6 +16,8 @@ type Field struct {
 	Format, Parse string
 	// WholeRow stands for the row itself and not for a column.
 	WholeRow bool
+	// As is the type that it becomes to be compared with another column.
+	As string
 	// RowType is the quoted relation whose computed field this is, where the row
 	// is only a record and has to be given its type.
 	RowType string
@@ -42,7 +44,12 @@ type Expr struct {
 	// Value is the index of the value in the list that came with the tree; a
 	// tree says what is compared, the list with what.
 	Value int
+	// Other is what OtherColumn compares with, instead of a value.
+	Other *Field
 }
+
+// HasValue tells expressions that compare with a value.
+func (e *Expr) HasValue() bool { return e.Op != Is && e.Quant != OtherColumn }
 
 // Node is a filter, or, with Kids, and/or of others.
 type Node struct {
@@ -52,9 +59,19 @@ type Node struct {
 
 	Field Field
 	Expr  Expr
+	// Aggregate, if not nil, is compared instead of Field, in having.
+	Aggregate *Item
 	// Embed, if not empty, makes this the test whether the embed of that alias
 	// has rows; Expr.Not then tells that it must have.
 	Embed string
+}
+
+// Columns are those that a filter compares.
+func (n *Node) Columns() []string {
+	if n.Expr.Quant == OtherColumn {
+		return []string{n.Field.Name, n.Expr.Other.Name}
+	}
+	return []string{n.Field.Name}
 }
 
 // Leaf tells a filter from and/or.
@@ -96,6 +113,8 @@ type Item struct {
 	Cast    string // type that the field is cast to
 	Agg     Aggregate
 	AggCast string // type that the aggregate is cast to
+	// Filter are the conditions on the rows that are aggregated, joined by and.
+	Filter []Node
 
 	// Embed, if not nil, makes this a relation and not a field.
 	Embed *Embed
@@ -107,6 +126,8 @@ type Embed struct {
 	Hint   string
 	Join   Join
 	Spread bool // ...name(): its columns become the parent's
+	// Levels, if not 0, is how many times the relation is embedded in itself.
+	Levels int
 	Items  []Item
 }
 
@@ -115,9 +136,28 @@ type Term struct {
 	// Relation, if not empty, is the to-one embed whose field is meant.
 	Relation string
 	Field    Field
+	// Function, if there is one, makes of field and value what is ordered by.
+	Function TermFunction
+	// Operator is that of a distance, as SQL, which the planner finds.
+	Operator string
+	Expr     Expr
 	Dir      Direction
 	Nulls    Nulls
 }
+
+// TermFunction is what an order makes of a field.
+type TermFunction uint8
+
+// The functions. Rank is that of a full-text search, the others are operators of
+// distance.
+const (
+	NoFunction TermFunction = iota
+	Rank
+	Distance       // <->
+	CosineDistance // <=>
+	InnerProduct   // <#>
+	L1Distance     // <+>
+)
 
 // Direction of an order; none given is ascending.
 type Direction uint8

@@ -146,11 +146,21 @@ func (p *planner) explain(pl *plan) {
 }
 
 // countRows selects the root's rows, all of them and nothing of them.
-func (p *planner) countRows(q *query.SQL) { p.exists(q, p.root) }
+func (p *planner) countRows(q *query.SQL) {
+	if p.root.merges() {
+		p.merged(q, p.root)
+		return
+	}
+	p.exists(q, p.root)
+}
 
 // exists selects n's rows as they would be counted. Inner embeds count as
 // conditions: joining them could multiply rows.
 func (p *planner) exists(q *query.SQL, n *node) {
+	if n != p.root && len(n.having) > 0 {
+		p.merged(q, n)
+		return
+	}
 	q.Add("select 1 from ")
 	n.from(q)
 	and := p.where(q, n, func(q *query.SQL, outer string, has bool) {
@@ -183,6 +193,7 @@ func (p *planner) where(q *query.SQL, n *node, test query.EmbedTest) string {
 	if len(n.where) > 0 {
 		word = " and "
 	}
+	word = n.exceptAncestors(q, word)
 	if n.link == nil || n.link.Function != nil {
 		return word
 	}
@@ -245,6 +256,7 @@ func (n *node) from(q *query.SQL) {
 // node writes the query for n and, within it, its embeds.
 func (p *planner) node(q *query.SQL, n *node) {
 	q.Add("select ")
+	n.writeDistinct(q)
 	group := p.list(q, n)
 	if n.keys != nil {
 		n.keys(q)
@@ -273,6 +285,7 @@ func (p *planner) node(q *query.SQL, n *node) {
 	for i, g := range group {
 		q.Add([...]string{" group by ", ", "}[min(i, 1)], strconv.Itoa(g))
 	}
+	n.writeHaving(q)
 	q.Order(n.alias, n.order, func(outer string) string { return outer })
 	p.limit(q, n)
 	if n.offset != nil {
@@ -353,7 +366,7 @@ func (p *planner) list(q *query.SQL, n *node) (group []int) {
 			next()
 			p.embedValue(q, k)
 			// json can't be grouped by; where embeds become text, clients expect jsonb's.
-			if grouping || n.grouped && n.hoists() || p.handler != nil || p.csv() {
+			if grouping || n.distinct || n.grouped && n.hoists() || p.handler != nil || p.csv() {
 				q.Add("::jsonb")
 			}
 			q.Add(" as ").Ident(k.label)
@@ -401,7 +414,7 @@ func (n *node) repeats() bool {
 
 // whole tells an embed of nothing but the rows of its relation, all of them.
 func (n *node) whole() bool {
-	return len(n.items) == 1 && isStar(n.items[0]) && len(n.kids) == 0 && len(n.order) == 0 && n.limit == nil && n.offset == nil
+	return len(n.items) == 1 && isStar(n.items[0]) && len(n.kids) == 0 && len(n.order) == 0 && n.limit == nil && n.offset == nil && !n.merges()
 }
 
 func (p *planner) embedValue(q *query.SQL, k *node) {

@@ -121,6 +121,8 @@ func (p *planner) addPage() error {
 			"Give the table a primary key; a view has the key of its table if it shows all columns of it.")
 	case n.aggregates():
 		return noCursor("groups have no place in the order of rows", "Select no aggregates, or page by limit and offset.")
+	case n.merges():
+		return noCursor("distinct rows have no place in the order of rows", "Leave out distinct, or page by limit and offset.")
 	case p.r.rows.offset != 0:
 		return noCursor("a cursor and an offset contradict each other", "Leave out offset, and the start of the Range header.")
 	case p.r.rows.limit == 0:
@@ -174,6 +176,8 @@ func (p *planner) addPageTerm(t *query.Term) error {
 	}
 	col := n.resolve(&t.Field)
 	switch {
+	case t.Function != query.NoFunction:
+		return noCursor("'"+t.Function.String()+"' is computed anew for each page", "Order by columns, or page by limit and offset.")
 	case len(t.Field.Path) > 0:
 		term := pageTerm{kind: "jsonb", nullable: true, plain: true}
 		if t.Field.Path[len(t.Field.Path)-1].Text {
@@ -456,8 +460,8 @@ func (r *request) appendFilters(b []byte) []byte {
 // setNext tells where the next page is (RFC 8288).
 func (h *Handler) setNext(head http.Header, hr *http.Request, r *request, pl *plan, cursor string) {
 	head["X-Next-Cursor"] = []string{cursor}
-	if hr.Method != http.MethodGet && hr.Method != http.MethodHead {
-		return // the rest of the request is in its body
+	if !r.reads() || r.asks {
+		return // arguments or parameters are in the body
 	}
 	b := append(make([]byte, 0, 256), '<')
 	b = append(b, h.base...)

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,14 @@ func (p *planner) embed(parent *node, it *query.Item) (*node, error) {
 	}
 	if err := p.addItems(k, e.Items); err != nil {
 		return nil, err
+	}
+	if e.Levels > 0 {
+		if err := p.recurse(k, it); err != nil {
+			return nil, err
+		}
+	}
+	if k.spread && slices.ContainsFunc(k.items, func(it query.Item) bool { return it.Filter != nil }) {
+		return nil, notImplemented("A filter of an aggregate is not implemented for spreads.")
 	}
 	if k.spread && !link.ToOne() && k.hoisted() {
 		return nil, notImplemented("Aggregates are not implemented for one-to-many or many-to-many spreads.")

@@ -165,9 +165,6 @@ func (p *planner) exportColumns() ([]namedColumn, bool) {
 		if it.Cast == "" && it.Field.Format == "" && len(it.Field.Path) == 0 {
 			col = n.source.relation.Column(it.Field.Name)
 		}
-		if it.Cast != "" && it.Alias == "" && len(it.Field.Path) == 0 && n.source.relation.Column(it.Field.Name) == nil {
-			return nil, false
-		}
 		add(p.exportColumn(name, col))
 	}
 	for _, k := range n.kids {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -28,7 +29,9 @@ func TestGolden(t *testing.T) {
 			}
 			cfg := testConfig(t, func(c *Config) {
 				c.AggregatesEnabled = true
-				c.Extensions = strings.Contains(file, "cursor") || strings.Contains(file, "conditional")
+				c.Extensions = slices.ContainsFunc([]string{"cursor", "conditional", "export", "extended"}, func(part string) bool {
+					return strings.Contains(file, part)
+				})
 				c.ETags = strings.Contains(file, "conditional")
 				if strings.Contains(file, "max_rows") {
 					c.MaxRows = new(int64(1000))

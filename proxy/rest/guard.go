@@ -73,9 +73,18 @@ func (p *planner) checkNode(n *node) error {
 	p.guard.relations = append(p.guard.relations, n.source.name)
 	p.guard.timeout = least(p.guard.timeout, g.Timeout)
 	p.guard.maxCost = least(p.guard.maxCost, g.MaxCost)
-	for i := range n.where {
-		if err := checkFilter(&g, n.source.name, &n.where[i]); err != nil {
+	conditions := slices.Concat(n.where, n.having)
+	for i := range n.items {
+		conditions = append(conditions, n.items[i].Filter...)
+	}
+	for i := range conditions {
+		if err := checkFilter(&g, n.source.name, &conditions[i]); err != nil {
 			return err
+		}
+	}
+	for _, f := range n.distinctOn { // the first of each is that of an order
+		if g.Orderable != nil && !slices.Contains(g.Orderable, f.Name) {
+			return refusedOrder(&g, n.source.name, f.Name)
 		}
 	}
 	for i := range n.order {
@@ -90,8 +99,7 @@ func (p *planner) checkNode(n *node) error {
 			by, column = &other, of.shownAs(column)
 		}
 		if by.Orderable != nil && !slices.Contains(by.Orderable, column) {
-			return refusal("guard_order", fmt.Sprintf("rows of '%s' can't be ordered by '%s' here", of.source.name, column),
-				"Columns to order by: "+listed(by.Orderable))
+			return refusedOrder(by, of.source.name, column)
 		}
 	}
 	if most := g.EmbedDepth; most != nil && n.height() > *most {
@@ -147,9 +155,23 @@ func checkFilter(g *catalog.Guard, relation string, cond *query.Node) error {
 	if !cond.Leaf() || cond.Embed != "" {
 		return nil
 	}
-	if g.Filterable != nil && !slices.Contains(g.Filterable, cond.Field.Name) {
-		return refusal("guard_filter", fmt.Sprintf("rows of '%s' can't be filtered by '%s' here", relation, cond.Field.Name),
-			"Columns to filter by: "+listed(g.Filterable))
+	columns := cond.Columns()
+	if a := cond.Aggregate; a != nil {
+		columns = []string{a.Field.Name}
+		if a.Field.Name == "*" { // count() reads none
+			columns = nil
+		}
+		for i := range a.Filter {
+			if err := checkFilter(g, relation, &a.Filter[i]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, column := range columns {
+		if g.Filterable != nil && !slices.Contains(g.Filterable, column) {
+			return refusal("guard_filter", fmt.Sprintf("rows of '%s' can't be filtered by '%s' here", relation, column),
+				"Columns to filter by: "+listed(g.Filterable))
+		}
 	}
 	if op := cond.Expr.Op.String(); g.Operators != nil && !slices.Contains(g.Operators, op) {
 		return refusal("guard_operator", fmt.Sprintf("rows of '%s' can't be filtered with the operator '%s' here", relation, op),
@@ -306,6 +328,11 @@ func guardError(err error, pl *plan) error {
 func tooManyWritten(most int64) *web.Error {
 	return refusal("guard_rows", "the request would write more rows than it may here",
 		fmt.Sprintf("Rows allowed: %d. Filter more narrowly, or send several requests.", most))
+}
+
+func refusedOrder(g *catalog.Guard, relation, column string) *web.Error {
+	return refusal("guard_order", fmt.Sprintf("rows of '%s' can't be ordered by '%s' here", relation, column),
+		"Columns to order by: "+listed(g.Orderable))
 }
 
 func refusal(code, message, hint string) *web.Error { return fail(code, message, "", hint) }

@@ -126,11 +126,6 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	r.streamed = w.Streamed
 	err = r.parse(hr)
 	if err == nil && r.streamed {
-		var leave func()
-		if leave, err = h.streams.enter(); err != nil {
-			return err
-		}
-		defer leave()
 		err = r.open(w, hr)
 	}
 	r.role = caller.Role
@@ -218,7 +213,7 @@ func isMissing(err error) bool {
 		return false
 	}
 	switch e.Code {
-	case "PGRST107", "PGRST200", "PGRST202", "PGRST204", "PGRST205":
+	case "PGRST107", "PGRST200", "PGRST202", "PGRST204", "PGRST205", "no_distance":
 		return true
 	}
 	return false

@@ -25,8 +25,11 @@ import (
 // Streams tells requests whose bodies are read as they come, under limits of their
 // own; over tells that the body is larger than those of others may be.
 func (h *Handler) Streams(hr *http.Request, over bool) bool {
+	if !h.cfg.Extensions || hr.Method != http.MethodPost {
+		return false
+	}
 	table, ok := strings.CutPrefix(hr.URL.Path, h.base)
-	if !h.cfg.Extensions || hr.Method != http.MethodPost || !ok || strings.Contains(table, "/") {
+	if !ok || strings.Contains(table, "/") {
 		return false
 	}
 	header := hr.Header.Get("Content-Type")
@@ -78,6 +81,12 @@ func (r *request) open(w *web.Response, hr *http.Request) error {
 
 // runImport runs an import that was opened and planned.
 func (h *Handler) runImport(w *web.Response, hr *http.Request, r *request, pl *plan, cat *catalog.Catalog, caller pg.Caller) error {
+	// Only now, so that who sends nothing is in nobody's way.
+	leave, err := h.streams.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(w.Client, h.cfg.StreamTimeout)
 	defer cancel()
 	w.Patience = h.cfg.StreamPatience

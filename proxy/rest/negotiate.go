@@ -9,6 +9,9 @@ import (
 // is nil for a relation.
 func (p *planner) negotiate(pl *plan, f *catalog.Function) error {
 	pl.warnings = p.warnings()
+	if p.recurses {
+		pl.settings = withoutJIT(pl.settings)
+	}
 	wanted := acceptable(p.r.accept)
 	for _, w := range wanted {
 		rows := w

@@ -14,7 +14,11 @@ type node struct {
 	alias string
 	items []query.Item
 	where []query.Node
-	order []query.Term
+	// distinct keeps one of equal rows, distinctOn one of each combination.
+	distinct   bool
+	distinctOn []query.Field
+	having     []query.Node
+	order      []query.Term
 	// limit and offset are indexes of values, or limitParam, offsetParam.
 	limit, offset *int
 	// most is the bound of a guard.
@@ -35,6 +39,10 @@ type node struct {
 	// grouped tells that a parent groups by the columns that this spread gives it.
 	grouped bool
 	depth   int
+	// recursive tells a level of an embed of a relation in itself; like is the level
+	// above, nil for the first.
+	recursive bool
+	like      *node
 
 	// Of the root of a page only: keys adds the values of its order to what is selected,
 	// after adds the condition that it comes after the cursor.

@@ -23,6 +23,8 @@ const (
 	paramFilter
 	paramArg  // of a function
 	paramForm // of a function, from a form: its key is a name as it is
+	paramDistinct
+	paramHaving
 	paramCursor
 	paramCursorColumn
 )
@@ -37,6 +39,9 @@ type param struct {
 	logic query.Node
 	// slot is the index of the value of limit, offset and arguments.
 	slot int
+	// items and terms are select and order where those hold values.
+	items []query.Item
+	terms []query.Term
 }
 
 // embedded tells a parameter of an embed from one of the request itself.
@@ -72,13 +77,15 @@ func (r *request) scanParam(p *param) (err error) {
 	switch p.kind {
 	case paramLimit, paramOffset:
 		return r.scanRange(p)
+	case paramSelect, paramOrder:
+		return r.scanValues(p)
 	case paramAnd, paramOr:
 		_, not, err := query.ParseLogicKey(p.key)
 		if err != nil {
 			return parseError(err)
 		}
 		var values []string
-		p.logic, values, err = query.ParseLogic(p.value, not, p.kind == paramOr, len(r.values))
+		p.logic, values, err = r.grammar().ParseLogic(p.value, not, p.kind == paramOr, len(r.values))
 		r.values = append(r.values, values...)
 		return parseError(err)
 	case paramFilter:
@@ -91,11 +98,14 @@ func (r *request) scanParam(p *param) (err error) {
 }
 
 func (r *request) scanFilter(p *param) (err error) {
+	if taken, err := r.scanExtended(p); taken {
+		return err
+	}
 	value, found := "", true
 	if r.rpc && r.reads() {
 		p.expr, value, found, err = query.ParseArgument(p.value)
 	} else {
-		p.expr, value, err = query.ParseExpr(p.value)
+		p.expr, value, err = r.grammar().ParseExpr(p.value)
 	}
 	if err != nil {
 		return r.hintFilter(p, err)
@@ -104,7 +114,7 @@ func (r *request) scanFilter(p *param) (err error) {
 		p.kind, p.slot = paramArg, r.addValue(p.value)
 		return nil
 	}
-	if p.expr.Op != query.Is {
+	if p.expr.HasValue() {
 		p.expr.Value = r.addValue(value)
 	}
 	return nil

@@ -103,6 +103,8 @@ type planner struct {
 	// they have an alias.
 	legacy []*node
 	guard  *guard
+	// recurses tells a statement with an embed that is recursive.
+	recurses bool
 	// page is there where a cursor is.
 	page *page
 }
@@ -177,7 +179,9 @@ func (p *planner) tree(src source) error {
 		p.addFilters,
 		p.addOrders,
 		p.addRanges,
+		p.addExtended,
 		p.addPage,
+		func() error { p.root.inherit(); return nil },
 		func() error { return p.finish(p.root, false) },
 	} {
 		if err := step(); err != nil {
@@ -201,7 +205,10 @@ func (p *planner) selected() ([]query.Item, error) {
 	if text == nil {
 		return []query.Item{{Field: query.Field{Name: "*"}}}, nil
 	}
-	items, err := query.ParseSelect(text.value)
+	if text.items != nil {
+		return text.items, nil
+	}
+	items, _, err := p.r.grammar().ParseSelect(text.value, 0)
 	return items, parseError(err)
 }
 
@@ -221,6 +228,7 @@ func (p *planner) addItems(n *node, items []query.Item) error {
 			return errNoAggregates
 		}
 		p.resolveItem(n, it)
+		p.resolveAggregate(n, it)
 		n.items = append(n.items, *it)
 	}
 	return nil
@@ -332,7 +340,12 @@ func (p *planner) resolveFilter(n *node, cond *query.Node) {
 	for i := range cond.Kids {
 		p.resolveFilter(n, &cond.Kids[i])
 	}
-	if cond.Leaf() {
+	switch {
+	case cond.Aggregate != nil:
+		p.resolveAggregate(n, cond.Aggregate)
+	case cond.Leaf() && cond.Expr.Quant == query.OtherColumn:
+		n.resolveOther(cond)
+	case cond.Leaf():
 		if col := n.resolve(&cond.Field); col != nil && len(cond.Field.Path) == 0 {
 			cond.Field.Parse = p.catalog.Format("text", col.Type)
 		}
@@ -350,9 +363,11 @@ func (p *planner) addOrders() error {
 		if err != nil {
 			return parseError(err)
 		}
-		terms, err := query.ParseOrder(par.value)
-		if err != nil {
-			return parseError(err)
+		terms := par.terms
+		if terms == nil {
+			if terms, err = query.ParseOrder(par.value); err != nil {
+				return parseError(err)
+			}
 		}
 		n, err := p.find(path)
 		if err != nil {
@@ -360,7 +375,9 @@ func (p *planner) addOrders() error {
 		}
 		for j := range terms {
 			if terms[j].Relation == "" {
-				n.resolve(&terms[j].Field)
+				if err := p.resolveTerm(n, &terms[j]); err != nil {
+					return err
+				}
 			} else {
 				terms[j].Field.ToJSON = false
 			}
@@ -411,6 +428,9 @@ func (p *planner) addRanges() error {
 // byName tells that a level above takes the columns one by one, to group by them or
 // to make arrays of them.
 func (p *planner) finish(n *node, byName bool) error {
+	if err := n.finishDistinct(); err != nil {
+		return err
+	}
 	for i := range n.where {
 		if err := n.embedTests(&n.where[i]); err != nil {
 			return err

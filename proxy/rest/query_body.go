@@ -36,33 +36,33 @@ func (r *request) takeQuery(path string) string {
 
 // scanQuery reads the parameters of a body; they stand beside those of the URL.
 func (r *request) scanQuery(hr *http.Request) error {
-	body, err := read(hr)
-	if err != nil {
-		return err
-	}
-	ofURL := len(r.params)
 	kind := mediaJSON
 	header := hr.Header.Get("Content-Type")
 	if header != "" {
 		kind = decodeMedia(header).kind
 	}
+	if kind != mediaJSON && kind != mediaForm {
+		e := web.New("unsupported_media_type", "a query is not of the type "+decodeMedia(header).mime())
+		e.Hint = "send application/x-www-form-urlencoded, as in a URL, or application/json"
+		return e
+	}
+	body, err := read(hr)
+	if err != nil {
+		return err
+	}
+	ofURL := len(r.params)
 	switch {
 	case len(body) == 0:
 	case kind == mediaForm:
 		err = r.scan(string(body))
-	case kind == mediaJSON:
+	default:
 		var q *query.Query
 		var values []string
-		if q, values, err = query.ParseJSON(body, len(r.values)); err == nil {
-			r.values = append(r.values, values...)
-			err = r.takeJSON(q, "")
-		} else {
-			err = parseError(err)
+		if q, values, err = query.ParseJSON(body, len(r.values)); err != nil {
+			return parseError(err)
 		}
-	default:
-		e := web.New("unsupported_media_type", "a query is not of the type "+decodeMedia(header).mime())
-		e.Hint = "send application/x-www-form-urlencoded, as in a URL, or application/json"
-		return e
+		r.values = append(r.values, values...)
+		err = r.takeJSON(q, "")
 	}
 	if err != nil {
 		return err
@@ -97,8 +97,14 @@ func (r *request) takeJSON(q *query.Query, path string) error {
 			return err
 		}
 	}
+	if q.Distinct != nil {
+		r.params = append(r.params, param{kind: paramDistinct, key: path + "distinct", value: *q.Distinct})
+	}
 	for _, n := range q.Where {
 		r.params = append(r.params, param{kind: paramAnd, key: path + "and", logic: n})
+	}
+	for _, n := range q.Having {
+		r.params = append(r.params, param{kind: paramHaving, key: path + "having", logic: n})
 	}
 	for i := range q.Embeds {
 		e := &q.Embeds[i]
@@ -123,7 +129,7 @@ func (r *request) checkOnce(ofURL int) error {
 	for i := range r.params[ofURL:] {
 		p := &r.params[ofURL+i]
 		switch p.kind {
-		case paramAnd, paramOr, paramFilter:
+		case paramAnd, paramOr, paramFilter, paramHaving:
 			continue
 		}
 		for j := range r.params[:ofURL] {

@@ -68,6 +68,30 @@ func TestListOfAnyLengthHasOnePlan(t *testing.T) {
 	}
 }
 
+// Values may be in select, order and having too; the plan is that of the shape.
+func TestValuesAreNoPartOfTheShape(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][3]string{
+		{"select=label,n:count().filter(id.in.(1,2),label.eq.a)", "select=label,n:count().filter(id.in.(3),label.eq.\"x,y\")", "select=label,n:count().filter(id.in.(1,2),label.neq.a)"},
+		{"order=rank(words,fts(english).cat).desc,id", "order=rank(words,fts(english).\"a b\").desc,id", "order=rank(words,fts(german).cat).desc,id"},
+		{"select=label&having=qty.sum().gt.1", "select=label&having=qty.sum().gt.2", "select=label&having=qty.max().gt.1"},
+		{"select=label&having=qty.sum().filter(id.eq.1).gt.1", "select=label&having=qty.sum().filter(id.eq.2).gt.3", "select=label&having=qty.sum().filter(qty.eq.1).gt.1"},
+		{"qty=gt(col).id", "qty=gt(col).id", "qty=gt(col).id2"},
+		{"or=(qty.gt(col).id,id.eq.1)", "or=(qty.gt(col).id,id.eq.2)", "or=(qty.gt(col).qty,id.eq.1)"},
+		{"distinct=label", "distinct=label", "distinct=label,id"},
+	} {
+		one, pl := planOf(t, "GET", "/items?"+c[0], "")
+		same, again := planOf(t, "GET", "/items?"+c[1], "")
+		other, _ := planOf(t, "GET", "/items?"+c[2], "")
+		if !bytes.Equal(one.shapeKey(), same.shapeKey()) || pl.sql != again.sql || len(pl.params) != len(same.values) {
+			t.Errorf("%s and %s have different plans:\n%s\n%s", c[0], c[1], pl.sql, again.sql)
+		}
+		if bytes.Equal(one.shapeKey(), other.shapeKey()) {
+			t.Errorf("%s and %s have one plan", c[0], c[2])
+		}
+	}
+}
+
 func TestQueryInABodyIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ method, path, body, header, want string }{

@@ -308,13 +308,13 @@ func (r *request) shapeKey() []byte {
 func (p *param) appendShape(b []byte) []byte {
 	b = append(append(append(b, byte(p.kind)), p.key...), 0)
 	switch p.kind {
-	case paramSelect, paramColumns, paramOnConflict, paramOrder, paramCursor, paramCursorColumn:
+	case paramSelect, paramColumns, paramOnConflict, paramOrder, paramDistinct, paramCursor, paramCursorColumn:
 		b = append(b, p.value...)
 	case paramLimit, paramOffset:
 		if p.embedded() && p.slot < 0 {
 			b = append(b, '-')
 		}
-	case paramAnd, paramOr:
+	case paramAnd, paramOr, paramHaving:
 		b = p.logic.AppendShape(b)
 	case paramFilter:
 		b = p.expr.AppendShape(b)

@@ -68,6 +68,11 @@ func (p *planner) returnedNames(rel *catalog.Relation) []string {
 		add(p.root.items[i].Field.Name)
 	}
 	for _, k := range p.root.kids {
+		if k.recursive {
+			for _, name := range rel.PrimaryKey {
+				add(name)
+			}
+		}
 		switch l := k.link; {
 		case l.Function != nil: // wants the whole row
 			return []string{"*"}

@@ -37,7 +37,7 @@ func (n *node) hoisted() bool {
 }
 
 // aggregates tells whether n's own select list has aggregates.
-func (n *node) aggregates() bool { return !n.hoists() && n.hoisted() }
+func (n *node) aggregates() bool { return !n.hoists() && (n.hoisted() || len(n.having) > 0) }
 
 // raw is a field without its aggregate, under the name that the aggregate looks
 // for it by.

@@ -69,10 +69,12 @@ func parseFilter(text string) (*filter, error) {
 			if conditions++; conditions > maxConditions {
 				return fmt.Errorf("a filter has at most %d conditions", maxConditions)
 			}
-			if !slices.Contains(f.columns, n.Field.Name) {
-				f.columns = append(f.columns, n.Field.Name)
+			for _, name := range n.Columns() {
+				if !slices.Contains(f.columns, name) {
+					f.columns = append(f.columns, name)
+				}
 			}
-			if n.Expr.Op != query.In && n.Expr.Quant == query.One {
+			if !n.Expr.HasValue() || n.Expr.Op != query.In && n.Expr.Quant == query.One {
 				continue
 			}
 			if list, _ := query.ParseArray(values[n.Expr.Value]); len(list) > maxValues {

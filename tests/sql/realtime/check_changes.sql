@@ -1,4 +1,4 @@
-select plan(21);
+select plan(24);
 
 create table public.notes (id integer primary key, body text, data json, secret text, tags text[]);
 revoke all on public.notes from authenticated;
@@ -51,6 +51,18 @@ select is(
     jsonb_build_object('and', array[pg_temp.leaf('secret')])
   ]), '5'),
   'invalid column for filter secret', 'also within others'
+);
+select is(
+  pg_temp.check('{"column": "body", "op": "neq", "other": {"column": "body"}}', null), null,
+  'two columns'
+);
+select is(
+  pg_temp.check('{"column": "body", "op": "eq", "other": {"column": "secret"}}', null),
+  'invalid column for filter secret', 'both of which must be readable'
+);
+select matches(
+  pg_temp.check('{"column": "body", "op": "eq", "other": {"column": "id"}}', null),
+  '^invalid value for filter body: ', 'and comparable'
 );
 select matches(
   pg_temp.check(pg_temp.leaf('id'), 'five'), '^invalid value for filter id: ',

@@ -1,4 +1,4 @@
-select plan(13);
+select plan(18);
 
 create function pg_temp.condition(tree jsonb) returns text
 language sql as $$
@@ -56,6 +56,29 @@ select is(
 select is(
   pg_temp.condition('{"column": "other", "op": "eq", "value": 0}'), '(null::boolean)',
   'what is not told'
+);
+select is(
+  pg_temp.condition('{"not": true, "column": "id", "op": "gt", "other": {"column": "a \"b\""}}'),
+  '(not (r.id > r."a ""b"""))', 'two columns'
+);
+select is(
+  pg_temp.condition('{"column": "id", "op": "isdistinct",
+    "other": {"column": "doc", "path": [{"key": "k"}]}}'),
+  '(to_jsonb(r.id) is distinct from to_jsonb((r.doc -> ''k''::text)))', 'with a value within JSON'
+);
+select is(
+  pg_temp.condition('{"column": "doc", "path": [{"key": "k", "text": true}], "op": "lte",
+    "other": {"column": "id"}}'),
+  '((r.doc ->> ''k''::text)::integer <= r.id)', 'with a text within JSON'
+);
+select is(
+  pg_temp.condition('{"column": "id", "op": "eq", "other": {"column": "gone"}}'),
+  '(null::boolean)', 'with what is not told'
+);
+select throws_ok(
+  $$ select pg_temp.condition('{"column": "id", "op": "in", "other": {"column": "id"}}') $$,
+  '22023', null,
+  'an operator that has no column beside it'
 );
 select throws_ok(
   $$ select pg_temp.condition('{"column": "id", "op": "= 1; --", "value": 0}') $$,
