@@ -33,6 +33,7 @@ type front struct {
 	address    string // where clients reach us
 	dropIn     bool
 	background *sync.WaitGroup // of stores; they end with the context of use
+	versions   rest.Versions   // nil without a stream
 	announced  func() bool     // whether schemaChanged is called for every change
 	current    atomic.Pointer[back]
 }
@@ -122,6 +123,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	b.handler, err = rest.New(set.Rest, rest.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: b.tokens,
 		Catalog: b.store, Registerer: b.handlerReg, Log: f.log, Address: f.address,
+		Versions: f.versions,
 	})
 	if err != nil {
 		return err

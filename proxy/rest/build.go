@@ -49,6 +49,7 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 		p.answer(q, pl, "count(*)")
 		p.total(q, pl, "count(*)", p.countRows)
 		p.version(q, pl)
+		p.snapshot(q, pl)
 		p.next(q, pl)
 		q.Add(" from ", sourceName, " as ", rowName)
 	} else {
@@ -56,6 +57,7 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 		p.answer(q, pl, "count(*)")
 		p.total(q, pl, "count(*)", p.countRows)
 		p.version(q, pl)
+		p.snapshot(q, pl)
 		p.next(q, pl)
 		q.Add(" from (")
 		p.rows(q)

@@ -36,6 +36,7 @@ type Config struct {
 	ETagsSkip        []string `envconfig:"FLUXBASE_REST_ETAGS_SKIP" pgrst:"-" desc:"Paths without, comma separated; * stands for anything but /, as in /rest/v1/rpc/*."`
 	BatchOperations  int      `envconfig:"FLUXBASE_REST_BATCH_OPERATIONS" default:"100" pgrst:"-" desc:"Most operations of one POST to batch; all of them hold their locks until the last has run."`
 	BatchAnswerLimit int64    `envconfig:"FLUXBASE_REST_BATCH_ANSWER_LIMIT" default:"10485760" pgrst:"-" desc:"Bytes of the answers of a batch together; more is answered with 413 and undoes the batch. Bounds the memory of one request."`
+	ETagsKept        int      `envconfig:"FLUXBASE_REST_ETAGS_KEPT" default:"10000" pgrst:"-" desc:"Answers that are remembered by their ETag, about 1 KB each: If-None-Match is answered with 304 without asking the database while the change stream proves that nothing has changed which they depend on. Needs FLUXBASE_REPLICATION_DATABASE_URL; 0 asks each time."`
 	// AppSettings are set in each transaction, for functions to read.
 	AppSettings      []pg.Setting `ignored:"true"`
 	PlanCacheEntries int          `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" pgrst:"-" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones. All together take at most 16 MiB."`

@@ -45,7 +45,7 @@ func (h *Handler) compose(head http.Header, hr *http.Request, r *request, pl *pl
 			return a, err
 		}
 	}
-	if r.reads() && h.cfg.Extensions {
+	if r.reads() && hr.Method != http.MethodPost && h.cfg.Extensions {
 		if err := h.validate(head, hr, pl, res, &a); err != nil {
 			return a, err
 		}
