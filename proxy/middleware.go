@@ -16,7 +16,7 @@ import (
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	live := s.live.Load()
-	w := &web.Response{ResponseWriter: rw, ID: requestID(r.Header), Dialect: live.Errors, LogSQL: live.LogSQL}
+	w := &web.Response{ResponseWriter: rw, ID: requestID(r.Header), Dialect: live.Errors, LogSQL: live.LogSQL, Client: r.Context()}
 	s.metrics.inFlight.Inc()
 	defer s.finish(w, r, start)
 
@@ -31,7 +31,13 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if origin := r.Header.Get("Origin"); origin != "" && live.cors(w, r, origin) {
 		return
 	}
-	if r.ContentLength > s.cfg.BodyLimit {
+	over := r.ContentLength > s.cfg.BodyLimit
+	if s.streams != nil && s.streams(r, over) {
+		w.Streamed = true
+		s.dispatch(w, r)
+		return
+	}
+	if over {
 		web.WriteError(w, r, web.BodyTooLarge(s.cfg.BodyLimit))
 		return
 	}
@@ -64,6 +70,9 @@ func (s *Server) finish(w *web.Response, r *http.Request, start time.Time) {
 	s.metrics.observe(w, r.Method, took)
 	if !w.Unlogged {
 		s.logRequest(w, r, took)
+	}
+	if w.Broken {
+		panic(http.ErrAbortHandler)
 	}
 }
 

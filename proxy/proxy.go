@@ -33,6 +33,9 @@ type Deps struct {
 	// Rest answers all below RestPrefix.
 	Rest       web.Handler
 	RestPrefix string
+	// RestStreams tells those of them whose bodies are read as they come, without the
+	// limits of others; over tells a body that is larger than these.
+	RestStreams func(r *http.Request, over bool) bool
 	// Realtime answers all below /realtime/v1.
 	Realtime web.Handler
 	// Live is what holds at first.
@@ -66,6 +69,7 @@ type Server struct {
 	readyFor   map[string]func() error
 	rest       web.Handler
 	restPrefix string
+	streams    func(*http.Request, bool) bool
 	realtime   web.Handler
 	live       atomic.Pointer[Live]
 	// draining turns /readyz off; closing ends each connection with its answer.
@@ -76,7 +80,7 @@ type Server struct {
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
 		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes, readyFor: deps.ReadyFor,
-		rest: deps.Rest, restPrefix: deps.RestPrefix, realtime: deps.Realtime,
+		rest: deps.Rest, restPrefix: deps.RestPrefix, streams: deps.RestStreams, realtime: deps.Realtime,
 	}
 	s.SetLive(deps.Live)
 	deps.Reg.MustRegister(poolCollector{deps.Pools})

@@ -114,6 +114,11 @@ func TestFirstApp(t *testing.T) {
 	runPage(t, "../docs/how-to/first-app.md", []string{"npm_config_prefer_offline=true", "npm_config_update_notifier=false"})
 }
 
+func TestExportAndImportPage(t *testing.T) {
+	t.Parallel()
+	runPage(t, "../docs/how-to/export-and-import.md", nil)
+}
+
 func TestMigrationsInCI(t *testing.T) {
 	t.Parallel()
 	// A server of its own: the page begins where nobody has made our roles yet.
@@ -170,6 +175,21 @@ func TestRealtimePage(t *testing.T) {
 func TestWriteTogetherPage(t *testing.T) {
 	t.Parallel()
 	runPage(t, "../docs/how-to/write-together.md", nil)
+}
+
+// runDemoPage runs a page whose reader has the demo schema in a database, and the
+// settings of a server for it in the environment.
+func runDemoPage(t *testing.T, path string, env ...string) {
+	t.Helper()
+	db := demoDB(t)
+	runPage(t, path, append([]string{
+		"PATH=" + toolsFolder(t) + ":" + os.Getenv("PATH"), "FLUXBASE_SERVER_METRICS_ADDRESS=off", "DATABASE_URL=" + db.AdminURL(),
+	}, append(serveEnv(db), env...)...))
+}
+
+func TestGuardTheAPI(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/guard-the-api.md")
 }
 
 // sources are the files that a page may name: those that git would keep.

@@ -88,7 +88,7 @@ func serveRest(t testing.TB, db *dbtest.DB, change func(*rest.Config)) *restServ
 		t.Fatal(err)
 	}
 	return &restServer{
-		Handler: proxy.New(server, proxy.Deps{Log: log, Reg: reg, Rest: h.Serve}),
+		Handler: proxy.New(server, proxy.Deps{Log: log, Reg: reg, Rest: h.Serve, RestStreams: h.Streams}),
 		db:      db, store: store,
 	}
 }

@@ -75,6 +75,7 @@ func (k *keeper) session(s *server) error {
 	closed := make(chan struct{})
 	defer close(closed)
 	go k.beat(k.conn, closed)
+	over := false // the snapshot has the end
 	for left := 50 + rand.IntN(1000); left > 0 && !k.ended; left-- {
 		m, err := k.next()
 		if err != nil {
@@ -98,7 +99,9 @@ func (k *keeper) session(s *server) error {
 				if err := k.take(p.Table, "INSERT", row); err != nil {
 					return fmt.Errorf("snapshot: %w", err)
 				}
+				over = over || k.ended
 			}
+			k.ended = over && p.Table == "acc" && p.Last // which comes after that of log
 		case "postgres_changes":
 			row := p.Data.Record
 			if p.Data.Type == "DELETE" {

@@ -62,6 +62,12 @@ func (f *front) Serve(w *web.Response, r *http.Request) error {
 	return b.handler.Serve(w, r)
 }
 
+// Streams tells requests whose bodies are read as they come.
+func (f *front) Streams(r *http.Request, over bool) bool {
+	b := f.current.Load()
+	return b != nil && b.handler.Streams(r, over)
+}
+
 // schemaChanged has the catalogue checked, soon.
 func (f *front) schemaChanged() {
 	if b := f.current.Load(); b != nil {

@@ -85,7 +85,7 @@ Settings are environment variables; docs/reference/config.md lists them.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDevCmd(), newServeCmd(), newMigrateCmd(), newInstallSQLCmd(), newDoctorCmd(),
+	root.AddCommand(newDevCmd(), newServeCmd(), newMigrateCmd(), newInstallSQLCmd(), newDoctorCmd(), newExplainCmd(),
 		newKeysCmd(), newReadyCmd(), newVersionCmd())
 	return root
 }

@@ -113,7 +113,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 				return err
 			}
 		}
-		deps.Rest, deps.RestPrefix = front.Serve, set.Rest.Prefix
+		deps.Rest, deps.RestStreams, deps.RestPrefix = front.Serve, front.Streams, set.Rest.Prefix
 		deps.Ready = append(deps.Ready, front.Ready)
 	}
 	deps.Live = set.live()

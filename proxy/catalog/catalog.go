@@ -17,6 +17,9 @@ type Catalog struct {
 	roles    map[string]*Settings
 	formats  map[cast]string
 	handlers map[handlerKey]*Handler
+	guards   map[guardKey]*Guard
+	// mayReadGuards is nil where there are none.
+	mayReadGuards *bool
 }
 
 // Schema is one exposed schema.

@@ -40,7 +40,14 @@ func Load(ctx context.Context, db Querier, cfg Config) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(document)
+	c, err := Parse(document)
+	if err == nil {
+		err = c.readGuards(ctx, db)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Parse reads the document that load.sql gives.
@@ -105,6 +112,7 @@ func textArray(list []string) []byte {
 // are many.
 type wire struct {
 	Server  int
+	Guards  *bool
 	Schemas []struct {
 		Name    string `json:"n"`
 		Comment string `json:"c"`
@@ -218,6 +226,8 @@ func (w *wire) catalog() *Catalog {
 		roles:    make(map[string]*Settings, len(w.Roles)),
 		formats:  make(map[cast]string, len(w.Casts)),
 		handlers: make(map[handlerKey]*Handler, len(w.Handlers)),
+
+		mayReadGuards: w.Guards,
 	}
 	for _, s := range w.Schemas {
 		c.schemas[s.Name] = &Schema{

@@ -134,6 +134,16 @@ argument as (
 )
 select json_build_object(
   'server', current_setting('server_version_num')::int,
+  -- Whether this login may read the guards; null where there never was one, or nothing
+  -- of ours at all.
+  'guards', (
+    select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
+    from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = 'fluxbase'
+      and c.relname = 'guards'
+      and pg_relation_size(c.oid) > 0
+  ),
   'schemas', (
     select json_agg(json_build_object(
       'n', n.nspname,

@@ -20,7 +20,7 @@ const become = `select set_config('transaction_read_only', $1, true),` +
 
 // named tells what only a transaction that is begun and ended by name can do.
 func (tx *Tx) named() bool {
-	return tx.Check != nil || tx.Rollback || tx.Isolation != "" || tx.readWrite
+	return tx.Check != nil || tx.Work != nil || tx.Rollback || tx.Isolation != "" || tx.readWrite
 }
 
 // sendTx adds tx to the pipeline, up to its Sync.
@@ -38,7 +38,7 @@ func (s *session) sendTx(p *pgconn.Pipeline, tx *Tx) {
 		s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, stepCounted)
 		s.send(p, tx.key(&tx.After), tx.After.Args, nil, stepMain)
 	}
-	if tx.named() && tx.Check == nil {
+	if tx.named() && tx.Check == nil && tx.Work == nil {
 		for _, end := range ends(tx.Rollback) {
 			s.send(p, stmtKey{sql: end}, nil, nil, stepDropped)
 		}
@@ -59,8 +59,13 @@ func ends(rollback bool) []string {
 // decide asks the check of a named transaction, ends it accordingly, and never
 // leaves it open.
 func (s *session) decide(ctx context.Context, tx *Tx, res *Result, err error) (*Result, error) {
-	if err == nil && tx.Check != nil {
-		if err = tx.Check(res); err != nil {
+	if err == nil && (tx.Check != nil || tx.Work != nil) {
+		if tx.Check != nil {
+			err = tx.Check(res)
+		} else {
+			err = tx.Work(ctx, Conn{s.conn}, res)
+		}
+		if err != nil {
 			err = checkError{err}
 		} else {
 			_, err = s.conn.Exec(ctx, strings.Join(ends(tx.Rollback), "; ")).ReadAll()

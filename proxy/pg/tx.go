@@ -1,5 +1,7 @@
 package pg
 
+import "context"
+
 // Caller is on whose behalf a statement runs.
 type Caller struct {
 	// Role is the database role to become: anon, authenticated, service_role or
@@ -76,6 +78,10 @@ type Tx struct {
 	// Check, if not nil, sees the result before it is decided whether to commit:
 	// an error rolls back and is returned by Do. It costs a second round trip.
 	Check func(*Result) error
+	// Work, if not nil, goes on in the open transaction for as long as it likes, with
+	// the result of Main: it is for what does not fit into memory. Then Check is not
+	// called; an error rolls back and is returned by Do.
+	Work func(context.Context, Conn, *Result) error
 }
 
 // Result is the first row of a Tx's answering statement.

@@ -57,6 +57,7 @@ type batchOperation struct {
 // batchRequest is what a POST to batch asks for.
 type batchRequest struct {
 	h          *Handler
+	role       string            // that guards hold for
 	Operations []*batchOperation `json:"operations"`
 }
 
@@ -98,7 +99,7 @@ func (h *Handler) isBatch(hr *http.Request) bool {
 
 // readBatch reads a batch and plans its operations, so that what can be known to be
 // wrong is known before anything runs.
-func (h *Handler) readBatch(hr *http.Request) (*batchRequest, error) {
+func (h *Handler) readBatch(hr *http.Request, role string) (*batchRequest, error) {
 	body, err := read(hr)
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func (h *Handler) readBatch(hr *http.Request) (*batchRequest, error) {
 	if _, err := scanJSON(body); err != nil {
 		return nil, err
 	}
-	b := &batchRequest{h: h}
+	b := &batchRequest{h: h, role: role}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(b); err != nil {
@@ -219,6 +220,7 @@ func (b *batchRequest) planWith(outer *http.Request, op *batchOperation, path st
 	if err := r.parse(op.hr); err != nil {
 		return err
 	}
+	r.role = b.role
 	if r.root {
 		return badBatch("the path of an operation begins with / and a name")
 	}
@@ -232,6 +234,10 @@ func (b *batchRequest) planWith(outer *http.Request, op *batchOperation, path st
 		return badBatch("count=planned and count=estimated can't be within a batch: ask for count=exact")
 	case op.plan.media == mediaPlan:
 		return badBatch("the plan of a statement can't be asked for within a batch")
+	case op.plan.export != nil:
+		return badBatch("rows can't be streamed within a batch: export them alone")
+	case op.plan.guard != nil && op.plan.guard.maxCost != nil:
+		return badBatch("what a guard lets cost only so much can't be within a batch: send it alone")
 	case op.plan.bytes:
 		return badBatch("an answer of bytes can't be within a batch")
 	}

@@ -51,18 +51,19 @@ func (h *Handler) batch(w *web.Response, hr *http.Request, caller pg.Caller) err
 	if len(outer.prefs.unknown) > 0 && outer.prefs.handling == handlingStrict {
 		return invalidPreferences(outer.prefs.unknown)
 	}
-	b, err := h.readBatch(hr)
+	b, err := h.readBatch(hr, caller.Role)
 	if err != nil {
 		return err
 	}
 	defer b.release()
 	run := &batchRun{batchRequest: b, w: w, hr: hr, caller: caller}
 	// What of the whole there is to say, an empty plan says.
-	run.tx = h.transaction(w, hr, outer, &plan{mode: b.mode()}, b.Operations[0].cat, caller)
+	whole := &plan{mode: b.mode(), guard: b.guard()}
+	run.tx = h.transaction(w, hr, outer, whole, b.Operations[0].cat, caller)
 	run.tx.Isolation = b.isolation(run.tx.Isolation)
 	run.logSQL()
 	if err := h.database(caller).Run(hr.Context(), run.tx, run.all); err != nil {
-		err = h.databaseError(err, caller)
+		err = h.databaseError(guardError(err, whole), caller)
 		if run.current < 0 {
 			return err
 		}
@@ -79,6 +80,18 @@ func (b *batchRequest) mode() pg.Mode {
 		}
 	}
 	return readOnly
+}
+
+// guard has the shortest time that a guard gives to an operation: it holds for each of
+// their statements.
+func (b *batchRequest) guard() *guard {
+	g := new(guard)
+	for _, op := range b.Operations {
+		if one := op.plan.guard; one != nil {
+			g.timeout = least(g.timeout, one.timeout)
+		}
+	}
+	return g
 }
 
 // isolation is the strictest level that an operation would have alone.

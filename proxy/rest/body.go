@@ -171,7 +171,7 @@ func (s *jsonScanner) object(depth int, row bool) {
 		if s.failed {
 			return
 		}
-		if row && !s.shape.array {
+		if row && !s.shape.array && place >= 0 {
 			s.rowValue(place, jsonValue{start, s.i, s.b[start] == '[' && s.nested == nested+1})
 		}
 		n++

@@ -36,6 +36,10 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 		return nil, err
 	}
 	pl.applied.handling = p.r.prefs.handling
+	if p.export != 0 && p.r.method == "GET" {
+		p.exportRows(pl)
+		return pl, nil
+	}
 	q := new(query.SQL)
 	with := "with "
 	if p.page != nil {
@@ -283,7 +287,9 @@ func (p *planner) limit(q *query.SQL, n *node) {
 		return
 	}
 	q.Add(" limit ")
-	if rows, ok := p.constLimit(*n.limit); ok {
+	if n.most != nil {
+		p.guardedLimit(q, n)
+	} else if rows, ok := p.constLimit(*n.limit); ok {
 		q.Add(rows)
 	} else {
 		q.Param(*n.limit)
@@ -299,6 +305,8 @@ func (p *planner) constLimit(param int) (rows string, ok bool) {
 		return strconv.FormatInt(p.r.rows.limit+1, 10), p.r.rows.limit <= maxConstLimit
 	case maxRowsParam:
 		return strconv.FormatInt(*p.cfg.MaxRows, 10), true
+	case guardParam:
+		return "", false
 	}
 	rows = p.r.values[param]
 	return rows, isConstLimit(rows)

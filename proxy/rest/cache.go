@@ -120,6 +120,15 @@ func (p *plan) size() int {
 	if p.explain != nil {
 		n += len(p.explain.sql) + 8*len(p.explain.params)
 	}
+	if e := p.export; e != nil {
+		n += len(e.head) + 8*len(e.params) + 64*len(e.columns)
+	}
+	if l := p.load; l != nil {
+		n += len(l.stage) + len(l.copy) + len(l.insert) + 64*len(l.names)
+	}
+	if p.guard != nil {
+		n += len(p.guard.cost)
+	}
 	for _, w := range p.warnings {
 		n += len(w)
 	}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
 	"github.com/fluxbase/fluxbase/proxy/pg"
@@ -31,12 +32,17 @@ type Config struct {
 	TraceHeader       string   `envconfig:"FLUXBASE_REST_SERVER_TRACE_HEADER" desc:"Header of a request that its answer repeats, for tracing through proxies. X-Request-Id needs no setting."`
 	ErrorVerbosity    string   `envconfig:"FLUXBASE_REST_CLIENT_ERROR_VERBOSITY" default:"verbose" desc:"verbose, or minimal: errors then have code and message only, since details and hints may tell of the schema."`
 	// Extensions are what is not PostgREST's own.
-	Extensions       bool     `envconfig:"FLUXBASE_REST_EXTENSIONS" default:"true" pgrst:"-" dropin:"false" desc:"What Fluxbase offers beyond PostgREST: parameters, preferences and paths of its own, and the refusal of writes without a filter. Off in the place of a PostgREST, where every request means what it means there."`
-	ETags            bool     `envconfig:"FLUXBASE_REST_ETAGS" default:"true" pgrst:"-" desc:"Give reads an ETag and answer If-None-Match with 304; for it each answer is hashed. Needs FLUXBASE_REST_EXTENSIONS."`
-	ETagsSkip        []string `envconfig:"FLUXBASE_REST_ETAGS_SKIP" pgrst:"-" desc:"Paths without, comma separated; * stands for anything but /, as in /rest/v1/rpc/*."`
-	BatchOperations  int      `envconfig:"FLUXBASE_REST_BATCH_OPERATIONS" default:"100" pgrst:"-" desc:"Most operations of one POST to batch; all of them hold their locks until the last has run."`
-	BatchAnswerLimit int64    `envconfig:"FLUXBASE_REST_BATCH_ANSWER_LIMIT" default:"10485760" pgrst:"-" desc:"Bytes of the answers of a batch together; more is answered with 413 and undoes the batch. Bounds the memory of one request."`
-	ETagsKept        int      `envconfig:"FLUXBASE_REST_ETAGS_KEPT" default:"10000" pgrst:"-" desc:"Answers that are remembered by their ETag, about 1 KB each: If-None-Match is answered with 304 without asking the database while the change stream proves that nothing has changed which they depend on. Needs FLUXBASE_REPLICATION_DATABASE_URL; 0 asks each time."`
+	Extensions       bool          `envconfig:"FLUXBASE_REST_EXTENSIONS" default:"true" pgrst:"-" dropin:"false" desc:"What Fluxbase offers beyond PostgREST: parameters, preferences and paths of its own, and the refusal of writes without a filter. Off in the place of a PostgREST, where every request means what it means there."`
+	ETags            bool          `envconfig:"FLUXBASE_REST_ETAGS" default:"true" pgrst:"-" desc:"Give reads an ETag and answer If-None-Match with 304; for it each answer is hashed. Needs FLUXBASE_REST_EXTENSIONS."`
+	ETagsSkip        []string      `envconfig:"FLUXBASE_REST_ETAGS_SKIP" pgrst:"-" desc:"Paths without, comma separated; * stands for anything but /, as in /rest/v1/rpc/*."`
+	ETagsKept        int           `envconfig:"FLUXBASE_REST_ETAGS_KEPT" default:"10000" pgrst:"-" desc:"Answers that are remembered by their ETag, about 1 KB each: If-None-Match is answered with 304 without asking the database while the change stream proves that nothing has changed which they depend on. Needs FLUXBASE_REPLICATION_DATABASE_URL; 0 asks each time."`
+	Streams          int           `envconfig:"FLUXBASE_REST_STREAMS" default:"4" pgrst:"-" desc:"Exports and imports under way at once; more get 429. Each holds one of the connections to the database for as long as its client takes, and a few megabytes of memory, more where lines are long."`
+	StreamTimeout    time.Duration `envconfig:"FLUXBASE_REST_STREAM_TIMEOUT" default:"1h" pgrst:"-" desc:"How long an export or import may take; FLUXBASE_SERVER_REQUEST_TIMEOUT does not hold for them. A statement_timeout of the role does, but for the time in which an import is sent."`
+	StreamPatience   time.Duration `envconfig:"FLUXBASE_REST_STREAM_PATIENCE" default:"1m" pgrst:"-" desc:"How long the client of an export may take nothing, or that of an import send nothing, until the stream is ended."`
+	ImportBytes      int64         `envconfig:"FLUXBASE_REST_IMPORT_BYTES" default:"10737418240" pgrst:"-" desc:"Bytes of an import; more is answered with 413. It takes the place of FLUXBASE_SERVER_BODY_LIMIT, because imports are not held in memory."`
+	ImportRows       int64         `envconfig:"FLUXBASE_REST_IMPORT_ROWS" default:"0" pgrst:"-" desc:"Rows of an import; more is answered with 413. 0 is any number."`
+	BatchOperations  int           `envconfig:"FLUXBASE_REST_BATCH_OPERATIONS" default:"100" pgrst:"-" desc:"Most operations of one POST to batch; all of them hold their locks until the last has run."`
+	BatchAnswerLimit int64         `envconfig:"FLUXBASE_REST_BATCH_ANSWER_LIMIT" default:"10485760" pgrst:"-" desc:"Bytes of the answers of a batch together; more is answered with 413 and undoes the batch. Bounds the memory of one request."`
 	// AppSettings are set in each transaction, for functions to read.
 	AppSettings      []pg.Setting `ignored:"true"`
 	PlanCacheEntries int          `envconfig:"FLUXBASE_REST_PLAN_CACHE" default:"2000" pgrst:"-" desc:"Shapes of requests whose SQL is kept. An application has a few hundred; the bound is for clients that make up new ones. All together take at most 16 MiB."`
@@ -103,6 +109,18 @@ func (c *Config) Check() error {
 	}
 	if c.PlanCacheEntries <= 0 {
 		c.PlanCacheEntries = 2000
+	}
+	if c.Streams <= 0 {
+		c.Streams = 4
+	}
+	if c.StreamTimeout <= 0 {
+		c.StreamTimeout = time.Hour
+	}
+	if c.StreamPatience <= 0 {
+		c.StreamPatience = time.Minute
+	}
+	if c.ImportBytes <= 0 {
+		c.ImportBytes = 10 << 30
 	}
 	return errors.Join(errs...)
 }

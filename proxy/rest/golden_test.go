@@ -28,7 +28,7 @@ func TestGolden(t *testing.T) {
 			}
 			cfg := testConfig(t, func(c *Config) {
 				c.AggregatesEnabled = true
-				c.Extensions = strings.Contains(file, "cursor") || strings.Contains(file, "conditional")
+				c.Extensions = strings.Contains(file, "cursor") || strings.Contains(file, "conditional") || strings.Contains(file, "export")
 				c.ETags = strings.Contains(file, "conditional")
 				if strings.Contains(file, "max_rows") {
 					c.MaxRows = new(int64(1000))

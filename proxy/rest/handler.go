@@ -47,6 +47,7 @@ type Handler struct {
 	server  location
 	before  []pg.Statement
 	pending sync.Pool // of *request
+	streams streams
 	// unchanged is nil where each answer is asked for.
 	unchanged   *unchanged
 	notModified *prometheus.CounterVec
@@ -60,7 +61,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 		cfg: cfg, deps: deps,
 		plans: newPlanCache(cfg.PlanCacheEntries, maxPlanBytes, deps.Registerer),
 		base:  strings.TrimSuffix(cfg.Prefix, "/") + "/",
-		paths: make(map[string]string, len(cfg.Schemas)),
+		paths: make(map[string]string, len(cfg.Schemas)), streams: make(streams, cfg.Streams),
 	}
 	h.notModified = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fluxbase_rest_not_modified_total",
@@ -143,7 +144,12 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		r.reset(&h.cfg) // the body must not outlive the request
 		h.pending.Put(r)
 	}()
+	r.streamed = w.Streamed
 	err = r.parse(hr)
+	if err == nil && r.streamed {
+		err = r.open(w, hr)
+	}
+	r.role = caller.Role
 	laps.end(lapParse)
 	if err != nil {
 		return err
@@ -164,6 +170,12 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		laps.end(lapTransaction)
 		answerOptions(w, pl.allow)
 		return nil
+	}
+	if pl.load != nil {
+		return h.runImport(w, hr, r, pl, cat, caller)
+	}
+	if pl.export != nil {
+		return h.export(w, hr, r, pl, cat, caller)
 	}
 	before := h.look(hr.Context(), hr, r, pl, cat.Version, caller)
 	res, err := h.run(w, hr, r, pl, cat, caller)
@@ -192,7 +204,7 @@ func answerOptions(w *web.Response, allow string) {
 // new in the database, so that one is asked afresh before anyone is refused.
 func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog, error) {
 	cat := h.deps.Catalog.Current()
-	key := r.shapeKey()
+	key := r.planKey(cat)
 	if cat != nil {
 		if pl := h.plans.get(cat.Version, key); pl != nil {
 			return pl, cat, nil
@@ -210,6 +222,7 @@ func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog
 			return nil, nil, web.CatalogNotLoaded
 		case fresh != cat:
 			cat = fresh
+			key = r.planKey(cat)
 			pl, err = makePlan(r, cat, &h.cfg)
 		}
 	}
@@ -239,10 +252,13 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if check := checkOf(r, pl); check != nil && pl.mode == readWrite {
 		tx.Check = check
 	}
+	if err := h.checkCost(hr.Context(), w, db, tx, pl.guard); err != nil {
+		return nil, h.databaseError(guardError(err, pl), caller)
+	}
 	logSQL(w, tx)
 	raw, err := db.Do(hr.Context(), tx)
 	if err != nil {
-		return nil, h.databaseError(err, caller)
+		return nil, h.databaseError(guardError(err, pl), caller)
 	}
 	if pl.unmatched(raw) {
 		raw.Free()

@@ -52,6 +52,8 @@ type mediaType struct {
 	other string
 	// plan is there for mediaPlan.
 	plan *planFormat
+	// stream tells ;stream=true.
+	stream bool
 }
 
 // planFormat is how the plan of a statement is shown, instead of its rows.
@@ -175,7 +177,7 @@ func decodeMedia(s string) mediaType {
 		return mediaType{kind: mediaJSON}
 	}
 	if i := slices.Index(mimes[1:], name); i >= 0 && name != "" {
-		return mediaType{kind: media(i + 1)}
+		return mediaType{kind: media(i + 1), stream: mediaParam(parts[1:], "stream") == "true"}
 	}
 	return mediaType{other: s}
 }

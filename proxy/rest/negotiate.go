@@ -47,6 +47,9 @@ func (p *planner) produce(m mediaType, f *catalog.Function) (mediaType, bool) {
 	}
 	h := p.handlerOf(m.mime(), f)
 	if h == nil {
+		if answer, ok := p.exported(m); ok {
+			return answer, true
+		}
 		switch m.kind {
 		case mediaAny:
 			m.kind = mediaJSON
@@ -148,6 +151,7 @@ func (p *planner) planColumns(q *query.SQL, count string, more ...string) {
 // complete notes how the columns come, or puts the plan of the statement in its
 // place, if that was asked for.
 func (p *planner) complete(pl *plan) {
+	p.guardPlan(pl)
 	if p.format == nil {
 		if pl.bytes {
 			pl.formats = make([]int16, nextColumn+b2i(pl.total > 0)+b2i(pl.inserted > 0)+b2i(pl.affected > 0)+b2i(pl.next > 0)+b2i(pl.version > 0)+b2i(pl.snapshot > 0))

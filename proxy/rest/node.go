@@ -17,7 +17,9 @@ type node struct {
 	order []query.Term
 	// limit and offset are indexes of values, or limitParam, offsetParam.
 	limit, offset *int
-	kids          []*node
+	// most is the bound of a guard.
+	most *int64
+	kids []*node
 
 	// Of an embed only:
 	name   string // as select names it

@@ -65,6 +65,11 @@ type plan struct {
 	allow string
 	// warnings tell the client what will stop working.
 	warnings []string
+	// export is there for rows that are sent as they come.
+	export *export
+	// load is there for rows that are inserted as they come.
+	load  *load
+	guard *guard
 }
 
 type explain struct {
@@ -81,6 +86,7 @@ const (
 	versionsParam
 	pageParam    // the limit and one more
 	filtersParam // a digest of the filters
+	guardParam   // the bound of a guard
 )
 
 // planner makes the plan of a request. It does no I/O.
@@ -94,33 +100,45 @@ type planner struct {
 	// media is what rows become; handler makes it, if the database has its own.
 	media   media
 	handler *catalog.Handler
+	export  exportKind
 	// format is there where the plan of the statement is asked for.
 	format *planFormat
 	// legacy are the embeds that a parameter names by their relation although
 	// they have an alias.
 	legacy []*node
+	guard  *guard
 	// page is there where a cursor is.
 	page *page
 }
 
 // makePlan plans r; an error is the client's.
 func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
-	p := &planner{r: r, catalog: c, cfg: cfg}
+	return (&planner{r: r, catalog: c, cfg: cfg}).plan()
+}
+
+func (p *planner) plan() (*plan, error) {
+	r := p.r
 	if r.rpc {
 		return p.call()
 	}
-	rel := c.Relation(r.schema, r.name)
+	rel := p.catalog.Relation(r.schema, r.name)
 	if rel == nil {
-		return nil, noRelation(c, r.schema, r.name)
+		return nil, noRelation(p.catalog, r.schema, r.name)
 	}
 	if r.method == http.MethodOptions {
-		return &plan{allow: allowed(rel, cfg)}, nil
+		return &plan{allow: allowed(rel, p.cfg)}, nil
 	}
 	if err := p.tree(relationSource(rel)); err != nil {
 		return nil, err
 	}
+	if err := p.checkGuards(); err != nil {
+		return nil, err
+	}
 	if r.reads() {
 		return p.read(rel)
+	}
+	if p.r.streamed {
+		return p.importRows(rel)
 	}
 	return p.write(rel)
 }

@@ -47,7 +47,13 @@ type request struct {
 	// keys: they may then differ.
 	columns bool
 
+	// load reads the body of an import; streamed tells that there will be one.
+	load     *importer
+	streamed bool
+
 	key []byte // of the plan
+	// role is the caller's, for the guards.
+	role string
 }
 
 // keptParams is how many parameters a request may have for its memory to be kept.
@@ -184,6 +190,9 @@ func (r *request) readBody(hr *http.Request) error {
 	if r.method != http.MethodPost && r.method != http.MethodPatch && r.method != http.MethodPut {
 		return nil
 	}
+	if r.streamed {
+		return nil
+	}
 	var err error
 	if r.body, err = read(hr); err != nil {
 		return err
@@ -268,7 +277,7 @@ func (r *request) shapeKey() []byte {
 	b := append(r.key[:0], r.method...)
 	flags := byte(0)
 	for i, set := range [...]bool{
-		r.rpc, r.rows.limit >= 0, r.rows.offset != 0, r.shape.array, r.shape.other, r.prefs.hasMax,
+		r.rpc, r.rows.limit >= 0, r.rows.offset != 0, r.shape.array, r.shape.other, r.prefs.hasMax, r.streamed,
 	} {
 		if set {
 			flags |= 1 << i

@@ -37,7 +37,8 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 	single := pl.media.single() && r.method != http.MethodPut
 	limited := pl.applied.hasMax && r.prefs.handling == handlingStrict
 	put := r.method == http.MethodPut
-	if pl.media == mediaPlan || pl.one || !single && !limited && !put {
+	bound := pl.guard != nil && pl.guard.maxRows != nil
+	if pl.media == mediaPlan || pl.one || !single && !limited && !put && !bound {
 		return nil
 	}
 	return func(raw *pg.Result) error {
@@ -51,6 +52,8 @@ func checkOf(r *request, pl *plan) func(*pg.Result) error {
 			return notSingular(rows)
 		case limited && rows > r.prefs.maxAffected:
 			return tooManyAffected(rows)
+		case bound && rows > *pl.guard.maxRows:
+			return tooManyWritten(*pl.guard.maxRows)
 		}
 		return nil
 	}

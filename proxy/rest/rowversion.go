@@ -76,9 +76,9 @@ func rowVersion(q *query.SQL, alias string) {
 // single tells a write of one row at most.
 func (p *planner) single() bool { return p.root.one() || p.media.single() }
 
-// guard adds the precondition to the conditions of an update or delete. A row that
+// matchVersions adds the precondition to the conditions of an update or delete. A row that
 // another transaction changes meanwhile is looked at again when that has ended.
-func (p *planner) guard(q *query.SQL, rel *catalog.Relation, pl *plan) {
+func (p *planner) matchVersions(q *query.SQL, rel *catalog.Relation, pl *plan) {
 	pl.guarded = p.r.precondition != 0
 	if p.r.precondition != someVersion {
 		return
@@ -97,7 +97,7 @@ func (p *planner) guardPut(q *query.SQL, rel *catalog.Relation, pl *plan) {
 	}
 	q.Add(" and exists (select from ").Ident(rel.Schema).Add(".").Ident(rel.Name)
 	q.Where(rel.Name, p.root.where, noEmbeds)
-	p.guard(q, rel, pl)
+	p.matchVersions(q, rel, pl)
 	q.Add(" for update)")
 }
 

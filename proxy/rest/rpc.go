@@ -40,6 +40,9 @@ func (p *planner) call() (*plan, error) {
 	if err := p.tree(src); err != nil {
 		return nil, err
 	}
+	if err := p.checkGuards(); err != nil {
+		return nil, err
+	}
 	if p.page != nil && !f.Returns.Set {
 		return nil, noCursor("this function returns one row", "Call it without a cursor.")
 	}

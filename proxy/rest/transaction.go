@@ -17,7 +17,7 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 		Method:     hr.Method, Path: hr.URL.Path,
 		Headers: headersJSON(hr.Header), Cookies: cookiesJSON(hr),
 		RequestID: w.ID,
-		Before:    h.before,
+		Before:    h.beforeOf(pl),
 		Main:      pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Formats: pl.formats, Version: cat.Version},
 		After:     pg.Statement{SQL: pl.after},
 		Lines:     pl.media == mediaPlan,

@@ -422,14 +422,14 @@ func (p *planner) update(q *query.SQL, rel *catalog.Relation, pl *plan) (bool, e
 	q.Add(" from ")
 	p.body(q, cols, true)
 	q.Where(rel.Name, p.root.where, noEmbeds)
-	p.guard(q, rel, pl)
+	p.matchVersions(q, rel, pl)
 	return true, nil
 }
 
 func (p *planner) delete(q *query.SQL, rel *catalog.Relation, pl *plan) {
 	q.Add("delete from ").Ident(rel.Schema).Add(".").Ident(rel.Name)
 	q.Where(rel.Name, p.root.where, noEmbeds)
-	p.guard(q, rel, pl)
+	p.matchVersions(q, rel, pl)
 }
 
 // noEmbeds is for conditions that choose the rows to write: embeds are joined

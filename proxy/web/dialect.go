@@ -72,6 +72,17 @@ func WriteError(w *Response, r *http.Request, err error) {
 	for name, values := range e.Header {
 		h[name] = values
 	}
+	out := ErrorBody(w, e)
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(out)))
+	w.WriteHeader(e.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(out) // the client may be gone; the log has the error
+	}
+}
+
+// ErrorBody is e as JSON, in the dialect of w.
+func ErrorBody(w *Response, e *Error) []byte {
 	b := body{Code: e.Code, Message: clean(e.Message), Details: e.Details, Error: clean(e.Message), RequestID: w.ID, Operation: e.Operation}
 	if s, ok := e.Details.(string); ok {
 		b.Details = clean(s)
@@ -88,13 +99,7 @@ func WriteError(w *Response, r *http.Request, err error) {
 		b.Details = nil
 		_ = enc.Encode(b.in(w.Dialect))
 	}
-	out.Truncate(out.Len() - 1) // Encode ends with a new line
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(out.Len()))
-	w.WriteHeader(e.Status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(out.Bytes()) // the client may be gone; the log has the error
-	}
+	return out.Bytes()[:out.Len()-1] // Encode ends with a new line
 }
 
 // clean keeps an error body valid UTF-8 whatever the client sent us.

@@ -2,6 +2,8 @@ package web
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"net"
 	"net/http"
 	"time"
@@ -31,6 +33,17 @@ type Response struct {
 	Unlogged bool
 	// BeforeHeader, if not nil, is called once when the headers are about to be sent.
 	BeforeHeader func()
+	// Client ends when the client goes away; unlike the request's own context it has
+	// no deadline.
+	Client context.Context
+	// Streamed tells that the body comes without limit and deadline.
+	Streamed bool
+	// Patience is how long a client may take for each part of a long answer; 0 is a
+	// minute.
+	Patience time.Duration
+	// Broken tells that an error came after the beginning of the answer: the
+	// connection is broken off in place of its end.
+	Broken bool
 	// Err is what the handler returned, for the access log.
 	Err error
 
@@ -72,7 +85,7 @@ func (w *Response) Write(b []byte) (int, error) {
 	}
 	if w.bytes+int64(len(b)) > freeBytes {
 		// Renewed with each part, so that a long stream goes on while it is read.
-		w.slow = w.setWriteDeadline(time.Now().Add(slowWriteTimeout)) == nil
+		w.slow = w.setWriteDeadline(time.Now().Add(cmp.Or(w.Patience, slowWriteTimeout))) == nil
 	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)

@@ -15,7 +15,7 @@ const maxReplays = 8
 
 // maxReplayed and maxReplayBytes bound what of a replay is worked on together.
 const (
-	maxReplayed    = 100
+	maxReplayed    = 1000
 	maxReplayBytes = 1 << 20
 )
 

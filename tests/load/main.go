@@ -1,11 +1,13 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
 // prints the ratio of the two; then what streaming changes costs those who write,
-// how soon a changed schema is served, and what realtime costs. All use loopback and end by themselves; two sides alternate
+// how soon a changed schema is served, and what realtime costs. Rows in bulk are
+// measured beside psql's \copy. All use loopback and end by themselves; two sides alternate
 // within one run.
 //
 //	go run ./tests/load              all cases
 //	go run ./tests/load -seconds 20 -rounds 5 row list
+//	go run ./tests/load -rows 200000 export import
 //	go run ./tests/load idle fanout changes
 package main
 
@@ -67,16 +69,17 @@ func main() {
 	rounds := flag.Int("rounds", 3, "measurements of each side; the median counts")
 	conns := flag.Int("conns", 32, "HTTP connections")
 	pool := flag.Int("pool", 10, "database connections, of the server and of pgbench")
+	rows := flag.Int("rows", 1_000_000, "rows of an export and an import")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *seconds, *rounds, *conns, *pool, flag.Args()); err != nil {
+	if err := run(ctx, *seconds, *rounds, *conns, *pool, *rows, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) error {
+func run(ctx context.Context, seconds, rounds, conns, pool, rows int, names []string) error {
 	for _, name := range names {
 		if !slices.Contains(caseNames(), name) {
 			return fmt.Errorf("there is no case %q: name some of %s", name, strings.Join(caseNames(), ", "))
@@ -125,6 +128,11 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 	if err := out.Flush(); err != nil {
 		return err
 	}
+	if wanted(exportCase) || wanted(importCase) {
+		if err := b.copyRows(ctx, rows, rounds, wanted); err != nil {
+			return err
+		}
+	}
 	if !slices.ContainsFunc(streaming, wanted) {
 		return nil
 	}
@@ -145,13 +153,13 @@ func run(ctx context.Context, seconds, rounds, conns, pool int, names []string) 
 }
 
 // streaming are the cases beside those of REST.
-var streaming = []string{streamCase, schemaCase, idleCase, fanOutCase, changesCase}
+var streaming = []string{streamCase, schemaCase, idleCase, fanOutCase, changesCase, policiesCase}
 
 func caseNames() (names []string) {
 	for _, c := range cases {
 		names = append(names, c.name)
 	}
-	return append(names, streaming...)
+	return append(append(names, exportCase, importCase), streaming...)
 }
 
 func median(s []sample) sample {

@@ -40,7 +40,7 @@ const (
 
 // realtime runs those of its cases that are wanted.
 func (b *bench) realtime(ctx context.Context, seconds, rounds int, wanted func(string) bool) error {
-	if !wanted(idleCase) && !wanted(fanOutCase) && !wanted(changesCase) {
+	if !wanted(idleCase) && !wanted(fanOutCase) && !wanted(changesCase) && !wanted(policiesCase) {
 		return nil
 	}
 	if err := b.exec(ctx, streamDatabase, `create table public.notes (
@@ -54,8 +54,8 @@ func (b *bench) realtime(ctx context.Context, seconds, rounds int, wanted func(s
 	server, base, err := b.process(ctx, "FLUXBASE_MODULES=realtime",
 		"FLUXBASE_DATABASE_URL="+b.login(streamDatabase, "authenticator"),
 		"FLUXBASE_REPLICATION_DATABASE_URL="+b.login(streamDatabase, "fluxbase_replication"),
-		"FLUXBASE_REALTIME_INSTANCE=realtime", "FLUXBASE_REALTIME_MAX_CONNECTIONS="+strconv.Itoa(2*manyClients),
-		"FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_IP="+strconv.Itoa(2*manyClients))
+		"FLUXBASE_REALTIME_INSTANCE=realtime", "FLUXBASE_REALTIME_MAX_CONNECTIONS="+strconv.Itoa(4*manyClients),
+		"FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_IP="+strconv.Itoa(4*manyClients))
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,12 @@ func (b *bench) realtime(ctx context.Context, seconds, rounds int, wanted func(s
 		}
 	}
 	if wanted(idleCase) || wanted(fanOutCase) {
-		return r.crowds(ctx, seconds, wanted)
+		if err := r.crowds(ctx, seconds, wanted); err != nil {
+			return err
+		}
+	}
+	if wanted(policiesCase) {
+		return r.policies(ctx)
 	}
 	return nil
 }
@@ -94,7 +99,8 @@ func (r *realtimeBench) crowds(ctx context.Context, seconds int, wanted func(str
 	c := &crowd{}
 	defer c.close()
 	// The first connections grow what all share.
-	if err := c.grow(ctx, r.base, r.anon, loadTopic, 100); err != nil {
+	open := func(int) (*websocket.Conn, error) { return connect(r.base, r.anon, loadTopic, "{}") }
+	if err := c.grow(ctx, 100, open); err != nil {
 		return err
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -105,7 +111,7 @@ func (r *realtimeBench) crowds(ctx context.Context, seconds int, wanted func(str
 	for _, n := range []int{1000, manyClients} {
 		have, before := len(c.conns), rss(r.server.Process.Pid)
 		fmt.Fprintf(os.Stderr, "connecting %d clients\n", n)
-		if err := c.grow(ctx, r.base, r.anon, loadTopic, n); err != nil {
+		if err := c.grow(ctx, n, open); err != nil {
 			return err
 		}
 		if n == manyClients && wanted(idleCase) {
@@ -163,13 +169,7 @@ func (r *realtimeBench) changes(ctx context.Context, seconds int) error {
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	for i := range fewClients {
-		jwt, err := token.SignHS256([]byte(secret), map[string]any{
-			"role": "authenticated", "sub": owner(i), "exp": time.Now().Add(time.Hour).Unix(),
-		})
-		if err != nil {
-			return err
-		}
-		conn, err := connect(r.base, jwt, "notes", `{"postgres_changes":[{"event":"INSERT","schema":"public","table":"notes"}]}`)
+		conn, err := r.user(i, "notes")
 		if err != nil {
 			return err
 		}
@@ -213,6 +213,17 @@ func (r *realtimeBench) changes(ctx context.Context, seconds int) error {
 	fmt.Printf("a change per owner under row level security: insert p50 %.2f ms, p99 %.2f ms; insert until heard of p50 %.2f ms, p99 %.2f ms\n",
 		w.p50, w.p99, h.p50, h.p99)
 	return nil
+}
+
+// user connects a user who listens to what is inserted into a table.
+func (r *realtimeBench) user(i int, table string) (*websocket.Conn, error) {
+	jwt, err := token.SignHS256([]byte(secret), map[string]any{
+		"role": "authenticated", "sub": owner(i), "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return connect(r.base, jwt, table, `{"postgres_changes":[{"event":"INSERT","schema":"public","table":"`+table+`"}]}`)
 }
 
 // hear calls back with the number in the body of each note that comes.

@@ -46,21 +46,21 @@ func connect(base, token, topic, config string) (*websocket.Conn, error) {
 	return conn, err
 }
 
-// grow adds clients until there are n.
-func (c *crowd) grow(ctx context.Context, base, token, topic string, n int) error {
+// grow adds clients, which open connects by their numbers, until there are n.
+func (c *crowd) grow(ctx context.Context, n int, open func(i int) (*websocket.Conn, error)) error {
 	const atOnce = 16
 	var mu sync.Mutex
 	var failed error
 	var connecting sync.WaitGroup
-	missing := make(chan struct{}, n)
-	for range n - len(c.conns) {
-		missing <- struct{}{}
+	missing := make(chan int, n)
+	for i := len(c.conns); i < n; i++ {
+		missing <- i
 	}
 	close(missing)
 	for range atOnce {
 		connecting.Go(func() {
-			for range missing {
-				conn, err := connect(base, token, topic, "{}")
+			for i := range missing {
+				conn, err := open(i)
 				mu.Lock()
 				if err != nil || ctx.Err() != nil {
 					failed = errors.Join(err, ctx.Err())
