@@ -105,6 +105,7 @@ $$;
 {{ template "realtime/with_claims.sql" . }}
 {{ template "realtime/alternatives.sql" . }}
 {{ template "realtime/dependencies.sql" . }}
+{{ template "realtime/read_dependencies.sql" . }}
 {{ template "realtime/join_policies.sql" . }}
 {{ template "realtime/compile_policy.sql" . }}
 {{ template "realtime/render.sql" . }}

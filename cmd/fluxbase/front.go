@@ -34,6 +34,7 @@ type front struct {
 	dropIn     bool
 	realtime   bool            // whether channels are served
 	background *sync.WaitGroup // of stores; they end with the context of use
+	versions   rest.Versions   // nil without a stream
 	announced  func() bool     // whether schemaChanged is called for every change
 	current    atomic.Pointer[back]
 }
@@ -140,6 +141,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: b.tokens,
 		Catalog: b.store, Registerer: b.handlerReg, Log: f.log, Address: f.address,
 		Realtime: f.realtime,
+		Versions: f.versions,
 	})
 	if err != nil {
 		return err

@@ -69,10 +69,15 @@ func stream(ctx context.Context, set *settings, address string, f *front, reg *p
 		}
 		deps.Realtime = hub.Serve
 	}
+	var versions *bus.Versions
+	if r := set.Rest; set.Main.on("rest") && r.Extensions && r.ETags && r.ETagsKept > 0 {
+		versions = bus.NewVersions()
+		f.versions = versions
+	}
 	b = bus.New(bus.Deps{
 		Source: source, DB: db, Name: name,
 		Log: deps.Log, Reg: deps.Reg, Refused: source.Refused, SchemaChanged: changed,
-		Missed: missed, Handlers: handlers,
+		Missed: missed, Handlers: handlers, Versions: versions,
 	})
 	f.announced = b.AnnouncesDDL
 	deps.Notes["changes"], deps.Notes["lease"] = source.Note, b.Note

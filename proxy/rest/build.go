@@ -53,6 +53,7 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 		p.answer(q, pl, "count(*)")
 		p.total(q, pl, "count(*)", p.countRows)
 		p.version(q, pl)
+		p.snapshot(q, pl)
 		p.next(q, pl)
 		q.Add(" from ", sourceName, " as ", rowName)
 	} else {
@@ -60,6 +61,7 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 		p.answer(q, pl, "count(*)")
 		p.total(q, pl, "count(*)", p.countRows)
 		p.version(q, pl)
+		p.snapshot(q, pl)
 		p.next(q, pl)
 		q.Add(" from (")
 		p.rows(q)

@@ -116,7 +116,7 @@ func (c *planCache) put(version uint64, key []byte, p *plan) {
 
 // size is about what a plan takes in memory.
 func (p *plan) size() int {
-	n := 512 + len(p.sql) + 8*len(p.params) + len(p.allow)
+	n := 512 + len(p.sql) + len(p.reads) + 8*len(p.params) + len(p.allow)
 	for _, st := range p.before {
 		n += len(st.sql) + 8*len(st.params)
 	}

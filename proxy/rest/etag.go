@@ -129,6 +129,9 @@ func entityTags(list []string) func(func(string, bool) bool) {
 	}
 }
 
+// varyByCaller tells caches that an answer is one caller's.
+func varyByCaller(head http.Header) { head["Vary"] = append(head["Vary"], "Authorization, Apikey") }
+
 // validate gives a read its validators, and makes 304 or 412 of it where its
 // preconditions say so.
 func (h *Handler) validate(head http.Header, hr *http.Request, pl *plan, res *result, a *answer) error {
@@ -136,7 +139,7 @@ func (h *Handler) validate(head http.Header, hr *http.Request, pl *plan, res *re
 		head["Cache-Control"] = []string{pl.cacheControl}
 	}
 	if pl.cacheControl != "" {
-		head["Vary"] = append(head["Vary"], "Authorization, Apikey") // what a cache keeps is one caller's
+		varyByCaller(head)
 	}
 	if a.status/100 != 2 || !a.content || !pl.hashed || !h.cfg.tags(hr.URL.Path) {
 		return nil
@@ -162,6 +165,7 @@ func (h *Handler) validate(head http.Header, hr *http.Request, pl *plan, res *re
 		return errPrecondition
 	case http.StatusNotModified:
 		a.status = http.StatusNotModified
+		h.notModified.WithLabelValues("hash").Inc()
 		for _, name := range []string{"Content-Type", "Content-Range", "Content-Profile"} {
 			delete(head, name)
 		}

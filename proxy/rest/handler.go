@@ -29,6 +29,8 @@ type Deps struct {
 	// Address is the HOST:PORT that the server listens on, for the description of
 	// the API.
 	Address string
+	// Versions tells what has changed; nil where no changes are streamed.
+	Versions Versions
 	// Registerer takes the metrics of the plan cache.
 	Registerer prometheus.Registerer
 	// Realtime tells that channels are served too, for that description.
@@ -50,6 +52,9 @@ type Handler struct {
 	streams streams
 
 	documents documentCache
+	// unchanged is nil where each answer is asked for.
+	unchanged   *unchanged
+	notModified *prometheus.CounterVec
 }
 
 const serviceRole = "service_role"
@@ -62,12 +67,20 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 		base:  strings.TrimSuffix(cfg.Prefix, "/") + "/",
 		paths: make(map[string]string, len(cfg.Schemas)), streams: make(streams, cfg.Streams),
 	}
+	h.notModified = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fluxbase_rest_not_modified_total",
+		Help: "Reads answered with 304, by what told: the hash of the answer, or the stream of changes, which saves the query.",
+	}, []string{"kind"})
+	deps.Registerer.MustRegister(h.notModified)
 	for _, s := range cfg.Schemas {
 		h.paths[s] = searchPath(s, cfg.ExtraSearchPath)
 	}
 	h.server = locate(cfg, deps.Address)
 	if caller, err := deps.Tokens.Anonymous(); err == nil {
 		h.anon = caller.Role
+	}
+	if deps.Versions != nil && cfg.Extensions && cfg.ETags && cfg.ETagsKept > 0 {
+		h.unchanged = newUnchanged(deps.Versions, cfg.ETagsKept, h.notModified.WithLabelValues("stream"))
 	}
 	if cfg.PreRequest != "" {
 		// Without a schema it is found along the search_path of the request.
@@ -119,6 +132,14 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		return err
 	}
 	w.Role = caller.Role
+	if h.unchanged != nil {
+		if cat := h.deps.Catalog.Current(); cat != nil && revalidates(hr) && h.unchanged.answer(w, hr, caller, cat.Version) {
+			return nil
+		}
+		if hr.Method != http.MethodGet && hr.Method != http.MethodHead {
+			defer h.unchanged.noteWrite(w, caller)()
+		}
+	}
 	if h.isBatch(hr) {
 		return h.batch(w, hr, caller)
 	}
@@ -140,6 +161,7 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	if r.root {
 		return h.describe(w, hr, r, caller)
 	}
+	r.revalidates = h.unchanged != nil && revalidates(hr)
 	pl, cat, err := h.plan(hr.Context(), r)
 	laps.end(lapPlan)
 	if err != nil {
@@ -159,13 +181,18 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	if pl.export != nil {
 		return h.export(w, hr, r, pl, cat, caller)
 	}
+	before := h.look(hr.Context(), hr, r, pl, cat.Version, caller)
 	res, err := h.run(w, hr, r, pl, cat, caller)
 	laps.end(lapTransaction)
 	if err != nil {
 		return err
 	}
 	defer res.raw.Free()
-	return h.respond(w, hr, r, pl, res)
+	err = h.respond(w, hr, r, pl, res)
+	if before != nil && err == nil {
+		before.keep(h.unchanged, w, res.snapshot)
+	}
+	return err
 }
 
 // answerOptions tells which methods there are.

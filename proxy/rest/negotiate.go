@@ -157,7 +157,7 @@ func (p *planner) complete(pl *plan) {
 	p.guardPlan(pl)
 	if p.format == nil {
 		if pl.bytes {
-			pl.formats = make([]int16, nextColumn+b2i(pl.total > 0)+b2i(pl.inserted > 0)+b2i(pl.affected > 0)+b2i(pl.next > 0)+b2i(pl.version > 0))
+			pl.formats = make([]int16, nextColumn+b2i(pl.total > 0)+b2i(pl.inserted > 0)+b2i(pl.affected > 0)+b2i(pl.next > 0)+b2i(pl.version > 0)+b2i(pl.snapshot > 0))
 			pl.formats[bodyColumn] = 1
 		}
 		return
@@ -173,5 +173,5 @@ func (p *planner) complete(pl *plan) {
 	}
 	pl.sql = s + ") " + pl.sql
 	pl.explain, pl.total, pl.inserted, pl.affected, pl.next = nil, 0, 0, 0, 0
-	pl.guarded, pl.hashed, pl.version = false, false, 0
+	pl.guarded, pl.hashed, pl.version, pl.snapshot = false, false, 0, 0
 }

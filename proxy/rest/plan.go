@@ -53,7 +53,11 @@ type plan struct {
 	// with all its columns. version is the column that says more of that row; 0 is none.
 	hashed, whole bool
 	version       int
-	cacheControl  string
+	// snapshot is the column with that of a read whose answer may be remembered, and
+	// reads the array of the relations that it is of; 0 is none.
+	snapshot     int
+	reads        string
+	cacheControl string
 	// single tells a result that is one value and not rows.
 	single bool
 	void   bool

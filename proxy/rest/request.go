@@ -38,6 +38,8 @@ type request struct {
 	// precondition is that of a write, and versions the array of those that it is for.
 	precondition precondition
 	versions     []byte
+	// revalidates tells a read that asks whether an answer is still the same.
+	revalidates bool
 
 	body  []byte
 	shape bodyShape
@@ -296,7 +298,7 @@ func (r *request) shapeKey() []byte {
 		}
 	}
 	p := &r.prefs
-	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own, byte(r.precondition))
+	b = append(b, 0, flags, byte(r.content), p.resolution, p.returning, p.count, p.missing, p.handling, p.own, byte(r.precondition), byte(b2i(r.revalidates)))
 	b = append(append(append(append(b, r.schema...), 0), r.name...), 0)
 	b = append(append(b, r.accept...), 0)
 	if r.rows.limit >= 0 && r.rows.limit <= maxConstLimit {

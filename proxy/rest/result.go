@@ -27,6 +27,7 @@ type result struct {
 	// version and modified are those of a row read alone.
 	version  string
 	modified time.Time
+	snapshot string
 	next     []byte // cursor of the next page; nil: none
 }
 
@@ -79,6 +80,9 @@ func readResult(raw *pg.Result, pl *plan) *result {
 	if pl.version > 0 {
 		version, epoch, _ := strings.Cut(string(v[pl.version]), " ")
 		res.version, res.modified = version, modifiedAt(epoch)
+	}
+	if pl.snapshot > 0 {
+		res.snapshot = string(v[pl.snapshot])
 	}
 	res.affected = pl.written(raw)
 	if pl.next > 0 {

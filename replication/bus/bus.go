@@ -39,6 +39,8 @@ type Deps struct {
 	Handlers map[string]func(tx *changes.Transaction, data []byte)
 	// Copies are current, of all that was committed before, when a mark is confirmed.
 	Copies []AnyCopy
+	// Versions, if not nil, counts the changes of all published tables.
+	Versions *Versions
 }
 
 // Bus applies what the stream says of the product itself.
@@ -80,6 +82,9 @@ func New(deps Deps) *Bus {
 	want := changes.Want{Prefixes: []string{prefix}, Tables: []changes.Table{keysTable}}
 	for _, c := range deps.Copies {
 		want.Tables = append(want.Tables, c.follow(b)...)
+	}
+	if deps.Versions != nil {
+		deps.Versions.bus, want.AllTables = b, true
 	}
 	b.sub = deps.Source.Subscribe(changes.Options{Want: want})
 	deps.Reg.MustRegister(b.messages, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -123,6 +128,9 @@ func (b *Bus) startOver(ctx context.Context, gap *changes.Gap) {
 	for _, c := range b.Copies {
 		c.load(ctx)
 	}
+	if b.Versions != nil {
+		b.Versions.startOver()
+	}
 	b.SchemaChanged()
 	b.Missed(gap)
 	b.confirm(gap.From)
@@ -130,6 +138,9 @@ func (b *Bus) startOver(ctx context.Context, gap *changes.Gap) {
 
 // apply obeys one transaction.
 func (b *Bus) apply(ctx context.Context, tx *changes.Transaction) {
+	if b.Versions != nil {
+		b.Versions.count(tx)
+	}
 	if touches(tx, keysTable) {
 		b.fence(ctx, tx.XID)
 		b.insist(ctx, "read the message keys", b.loadKeys)
@@ -167,11 +178,18 @@ func (b *Bus) apply(ctx context.Context, tx *changes.Transaction) {
 	}
 	if schema {
 		b.fence(ctx, tx.XID)
-		b.SchemaChanged()
+		b.schemaChanged()
 	}
 	if mark {
 		b.confirm(tx.Position())
 	}
+}
+
+func (b *Bus) schemaChanged() {
+	if b.Versions != nil {
+		b.Versions.schemaChanged()
+	}
+	b.SchemaChanged()
 }
 
 // touches tells whether a transaction changed a table.

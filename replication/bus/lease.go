@@ -86,7 +86,7 @@ func (b *Bus) keepLease(ctx context.Context) {
 			b.note(err)
 			if err == nil && now != unannounced {
 				if unannounced != "" {
-					b.SchemaChanged()
+					b.schemaChanged()
 				}
 				unannounced = now
 			}
