@@ -120,7 +120,8 @@ func (p *planner) version(q *query.SQL, pl *plan) {
 	for _, k := range n.kids {
 		joined = joined || k.joined
 	}
-	if pl.whole && modified == "" || joined || rel.ColumnGrants && !n.wholeRow() || p.format != nil {
+	// To find the row once more is for those who mean to write it, and ask for it alone.
+	if (pl.whole || !p.media.single()) && modified == "" || joined || rel.ColumnGrants && !n.wholeRow() || p.format != nil {
 		return
 	}
 	pl.version = nextColumn + b2i(pl.total > 0)

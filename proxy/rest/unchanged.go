@@ -286,16 +286,16 @@ func (n *node) oids(list []string) []string {
 		return !f.WholeRow && f.Format+f.Parse+f.RowType == "" && (f.Name == "*" || rel.Column(f.Name) != nil)
 	}
 	for i := range n.items {
-		if it := &n.items[i]; !plain(&it.Field) || it.Cast+it.AggCast != "" {
+		if it := &n.items[i]; !plain(&it.Field) || it.Cast+it.AggCast != "" || !plainFilters(it.Filter, plain) {
 			return nil
 		}
 	}
 	for i := range n.order {
-		if n.order[i].Relation != "" || !plain(&n.order[i].Field) {
+		if t := &n.order[i]; t.Relation != "" || t.Function != query.NoFunction || !plain(&t.Field) {
 			return nil
 		}
 	}
-	if !plainFilters(n.where, plain) {
+	if !plainFilters(n.where, plain) || len(n.having) > 0 {
 		return nil
 	}
 	list = append(list, strconv.FormatUint(uint64(rel.OID()), 10))
@@ -313,7 +313,8 @@ func (n *node) oids(list []string) []string {
 func plainFilters(nodes []query.Node, plain func(*query.Field) bool) bool {
 	for i := range nodes {
 		c := &nodes[i]
-		if !plainFilters(c.Kids, plain) || c.Leaf() && c.Embed == "" && !plain(&c.Field) {
+		if !plainFilters(c.Kids, plain) || c.Leaf() && c.Embed == "" && !plain(&c.Field) ||
+			c.Expr.Quant == query.OtherColumn && !plain(c.Expr.Other) {
 			return false
 		}
 	}
