@@ -462,7 +462,7 @@ func TestForeignTableWithoutHandlerHarmsNoOther(t *testing.T) {
 	if a := s.call(t, "GET", "/rest/v1/log", ""); a.Status != 200 {
 		t.Errorf("got %d %s", a.Status, a.Body)
 	}
-	if a := s.call(t, "OPTIONS", "/rest/v1/far", ""); a.Status != 200 || a.Header.Get("Allow") != "OPTIONS,GET,HEAD" {
+	if a := s.call(t, "OPTIONS", "/rest/v1/far", ""); a.Status != 200 || a.Header.Get("Allow") != "OPTIONS,GET,HEAD,QUERY" {
 		t.Errorf("the foreign table: got %d %v", a.Status, a.Header)
 	}
 }

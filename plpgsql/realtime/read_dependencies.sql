@@ -6,7 +6,7 @@ create or replace function realtime.read_dependencies(relations oid[], role text
 as $$
 declare
   v_role oid;
-  v_all jsonb := '[]';
+  v_all jsonb := '[]'::jsonb;
   v_next jsonb;
   v_done integer := 0;
   v_class pg_class;
