@@ -7,11 +7,13 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SQUAWK := tests/js/node_modules/.bin/squawk
 GO_FOLDERS := $(wildcard cmd proxy replication sql plpgsql tests docs)
 # No cached results: the tests drive node and Postgres, whose files Go does not watch.
-TEST_FLAGS ?= -race -count=1 -timeout 15m
+# Four at once, because many wait for another process.
+TEST_FLAGS ?= -race -count=1 -timeout 15m -parallel 4
 # What the second run, on Postgres 18, would only repeat: tests that choose their
-# own version, because of tools that only Debian's 15 has, or need none, and those of
-# a page in a browser and of generated types.
-ONCE := TestSQL$$|TAP|BodiesOfFunctions|EveryPostgresBetween|IsDownloadedOnce|FormADiamond|InChromium|TypesOfTheSDK|InTypeScript
+# own version, because of tools that only Debian's 15 has, or need none; those of pages
+# in a browser, of generated types, of fluxbase dev and of the documentation's commands;
+# hostile input, and what is about the process and not about what Postgres answers.
+ONCE := TestSQL$$|TAP|BodiesOfFunctions|EveryPostgresBetween|IsDownloadedOnce|FormADiamond|InChromium|TypesOfTheSDK|InTypeScript|TypedClient|TestSDK|TestDev|Page$$|FirstApp|Hostile|FuzzedRequests|GoesSilent|HintsEndAt|InConstantMemory|PresenceOutlives|ASlowClient|PrivateCluster|DroppedAfterItsTest
 PG_CONFIG ?= pg_config
 
 .PHONY: help build test test-pg18 lint fmt docs bench soak extension install-extension dev clean tools
