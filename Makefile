@@ -62,7 +62,7 @@ bench: ## load on loopback beside pgbench, as ratios
 
 soak: ## the same load, one minute a side; ten minutes of hostile requests, and of crashes around the change stream
 	go run ./tests/load -seconds 60 -rounds 1
-	go test ./tests -count=1 -v -timeout 40m -run 'TestFuzzedRequests|TestTenThousandHostileTexts|TablesOwnHistory|BulkLoad|SnapshotsThenChanges|KeepCopies|HearWhatPoliciesShow|RevokedMembers|PagesUnderConcurrentWrites|EvaluatorAgrees' -soak 10m
+	go test ./tests -count=1 -v -timeout 3h -run 'TestFuzzedRequests|TestTenThousandHostileTexts|TablesOwnHistory|BulkLoad|SnapshotsThenChanges|KeepCopies|HearWhatPoliciesShow|RevokedMembers|PagesUnderConcurrentWrites|EvaluatorAgrees' -soak 10m
 
 extension: ## dist/extension: the same database code for create extension
 	@mkdir -p dist/extension
