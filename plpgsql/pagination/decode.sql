@@ -1,8 +1,8 @@
+-- Not parallel safe: its exception block is a subtransaction, which a parallel plan can't have.
 create or replace function pagination.decode(cursor text, scope text, filters bytea)
   returns text[]
   language plpgsql
   stable
-  parallel safe
   security definer
   set search_path = pg_catalog, pg_temp
 as $$
