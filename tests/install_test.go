@@ -160,7 +160,9 @@ union all
 select format('grant on %s by %s to %s: %s %s', g.what, a.grantor::regrole, a.grantee::regrole, a.privilege_type, a.is_grantable)
 from grants as g, aclexplode(g.acl) as a
 union all
-select format('role %s %s', r.rolname, to_jsonb(r) - 'oid' - 'rolpassword') || shobj_description(r.oid, 'pg_authid')
+-- Roles belong to all databases: other tests give them passwords meanwhile.
+select format('role %s %s', r.rolname, to_jsonb(r) - 'oid' - 'rolpassword')
+  || replace(shobj_description(r.oid, 'pg_authid'), ' (no password yet)', '')
 from pg_roles as r
 where r.rolname in ('anon', 'authenticated', 'service_role', 'authenticator', 'fluxbase_service',
   'fluxbase_admin', 'fluxbase_replication')
