@@ -2,12 +2,14 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,14 +17,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/trace"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
 // Deps is what a Server is made of. A capability whose handler is nil is off.
 type Deps struct {
-	Log   *slog.Logger
-	Reg   prometheus.Registerer
-	Pools map[string]*pg.DB // by name, for metrics
+	Log *slog.Logger
+	Reg prometheus.Registerer
+	// Tracer, if not nil, makes a span of each request.
+	Tracer *trace.Tracer
+	Pools  map[string]*pg.DB // by name, for metrics
 	// Ready are the conditions of /readyz.
 	Ready []func(context.Context) error
 	// Notes are what /readyz tells beside, by name: what is amiss but keeps no request
@@ -36,10 +41,20 @@ type Deps struct {
 	// RestStreams tells those of them whose bodies are read as they come, without the
 	// limits of others; over tells a body that is larger than these.
 	RestStreams func(r *http.Request, over bool) bool
+	// Auth answers all below /auth/v1.
+	Auth web.Handler
 	// Realtime answers all below /realtime/v1.
 	Realtime web.Handler
+	// Jobs answers all below /jobs/v1.
+	Jobs web.Handler
+	// Functions answers all below /functions/v1, with headers of its own alone.
+	Functions web.Handler
+	// Admin answers all below /api/v1/admin.
+	Admin web.Handler
 	// OpenAPI answers at /openapi.json.
 	OpenAPI web.Handler
+	// Limit, if not nil, may refuse a request before anything is known of its caller.
+	Limit func(*web.Response, *http.Request) error
 	// Live is what holds at first.
 	Live Live
 }
@@ -63,6 +78,9 @@ type Live struct {
 type Server struct {
 	cfg        Config
 	log        *slog.Logger
+	reg        prometheus.Registerer
+	proxies    web.Proxies
+	conns      *connections
 	router     *httprouter.Router
 	fallback   httprouter.Handle // what no route takes; nil is 404
 	metrics    *metrics
@@ -72,18 +90,37 @@ type Server struct {
 	rest       web.Handler
 	restPrefix string
 	streams    func(*http.Request, bool) bool
+	auth       web.Handler
 	realtime   web.Handler
+	jobs       web.Handler
+	functions  web.Handler
+	admin      web.Handler
 	openAPI    web.Handler
-	live       atomic.Pointer[Live]
+	limit      func(*web.Response, *http.Request) error // nil: none
+	tracer     *trace.Tracer                            // nil: none
+	live       atomic.Pointer[live]
 	// draining turns /readyz off; closing ends each connection with its answer.
 	draining, closing atomic.Bool
+
+	classes []routeClass
+	// bodyRules and responseRules come before the limits of classes.
+	bodyRules, responseRules []rule
+	encoder                  *web.Encoder // nil where answers are sent as they are
 }
 
 // New makes a Server. cfg must have passed Check.
 func New(cfg Config, deps Deps) *Server {
 	s := &Server{
-		cfg: cfg, log: deps.Log, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes, readyFor: deps.ReadyFor,
-		rest: deps.Rest, restPrefix: deps.RestPrefix, streams: deps.RestStreams, realtime: deps.Realtime, openAPI: deps.OpenAPI,
+		cfg: cfg, log: deps.Log, reg: deps.Reg, metrics: newMetrics(deps.Reg), ready: deps.Ready, notes: deps.Notes, readyFor: deps.ReadyFor,
+		rest: deps.Rest, restPrefix: deps.RestPrefix, streams: deps.RestStreams, auth: deps.Auth, realtime: deps.Realtime, jobs: deps.Jobs, functions: deps.Functions, admin: deps.Admin, openAPI: deps.OpenAPI, limit: deps.Limit, tracer: deps.Tracer,
+	}
+	s.proxies, _ = web.ParseProxies(cfg.TrustedProxies, cfg.ForwardedHeader) // which Check has read
+	s.conns = newConnections(cfg, s.proxies, deps.Log, deps.Reg)
+	s.bodyRules, _ = parseRules(cfg.BodyLimits)
+	s.responseRules, _ = parseRules(cfg.ResponseLimits)
+	s.classes = classes(strings.TrimSuffix(s.restPrefix, "/"))
+	if cfg.Compression {
+		s.encoder = web.NewEncoder(cfg.CompressionMin)
 	}
 	s.SetLive(deps.Live)
 	deps.Reg.MustRegister(poolCollector{deps.Pools})
@@ -92,13 +129,7 @@ func New(cfg Config, deps Deps) *Server {
 }
 
 // SetLive makes a new configuration hold for the requests that come.
-func (s *Server) SetLive(l Live) {
-	if l.CORSOrigins == nil {
-		l.CORSOrigins = s.cfg.CORSOrigins
-	}
-	l.TraceHeader = http.CanonicalHeaderKey(l.TraceHeader)
-	s.live.Store(&l)
-}
+func (s *Server) SetLive(l Live) { s.live.Store(s.newLive(l)) }
 
 // Serve answers requests from l until ctx ends, then stops in three steps, so
 // that every request that was taken is answered:
@@ -106,18 +137,43 @@ func (s *Server) SetLive(l Live) {
 //  1. For the drain delay /readyz says no, and all else goes on: balancers look
 //     away while clients notice nothing.
 //  2. No connection is taken any more, and each answer says that its connection
-//     ends with it, so that no client sends another request into a closing one.
+//     ends with it (by GOAWAY in HTTP/2), so that no client sends another request
+//     into a closing one.
 //  3. Idle connections are closed, and requests under way get StopTimeout.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	headers := s.cfg.MaxHeaderBytes
+	if !s.live.Load().PostgREST {
+		headers *= 2 // so that we are the ones to answer, in our own words
+	}
 	srv := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: s.cfg.HeaderTimeout,
 		IdleTimeout:       s.cfg.IdleTimeout,
-		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
+		MaxHeaderBytes:    headers,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true, // it would answer without a request id
+
+		Protocols: new(http.Protocols),
+		// What a client resets counts until its handler is done, so that resetting does
+		// not get more work done at once (CVE-2023-44487).
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+	}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetHTTP2(true) // over TLS
+	srv.Protocols.SetUnencryptedHTTP2(s.cfg.H2C)
+	l = s.refusing(srv, listener{l, s.conns})
+	serve := func() error { return srv.Serve(l) }
+	if s.cfg.TLSCertFile != "" {
+		cert, err := newCertificate(s.cfg, s.log, s.reg)
+		if err != nil {
+			return fmt.Errorf("read the certificate: %w", err)
+		}
+		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.get}
+		serve = func() error { return srv.ServeTLS(l, "", "") }
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	go func() { failed <- serve() }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
@@ -133,12 +189,25 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	wait(closeDelay)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.StopTimeout)
 	defer cancel()
-	if err := srv.Shutdown(stop); err != nil {
-		_ = srv.Close() // what still runs now is over its time
-		return fmt.Errorf("stop: requests were still running after %s: %w", s.cfg.StopTimeout, err)
+	for {
+		// Again and again, because each call tells just those connections of HTTP/2 that
+		// have been set up by then, and the others would stay until they are idle.
+		once, cancel := context.WithTimeout(stop, closeDelay)
+		err := srv.Shutdown(once)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if stop.Err() != nil {
+			_ = srv.Close() // what still runs now is over its time
+			return fmt.Errorf("stop: requests were still running after %s: %w", s.cfg.StopTimeout, err)
+		}
 	}
-	return nil
 }
+
+// maxStreams is how many requests a client may have under way on one connection of
+// HTTP/2; fewer than 100 would be less than what RFC 9113 advises.
+const maxStreams = 100
 
 // closeDelay is how long keep-alive clients have to come by once more and hear
 // that their connection ends.

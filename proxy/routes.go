@@ -11,6 +11,7 @@ import (
 
 // route is one row of the surface.
 type route struct {
+	// methods are apart by blanks; anyMethod is whatever clients make up.
 	methods string
 	// path is a pattern of httprouter, and the label of the route's metrics. A
 	// capability takes all below its prefix and dispatches by itself.
@@ -27,11 +28,18 @@ func (s *Server) routes() []route {
 		{"GET HEAD", "/livez", s.livez},
 		{"GET HEAD", "/readyz", s.readyz},
 		{"GET HEAD", "/openapi.json", s.openAPI},
+		{all, "/auth/v1/*path", s.auth},
 		{all, "/realtime/v1/*path", s.realtime},
+		{all, "/jobs/v1/*path", s.jobs},
+		{anyMethod, "/functions/v1/*path", s.functions},
+		{all, "/api/v1/admin/*path", s.admin},
 		{withQuery, rest, s.rest},
 		{withQuery, rest + "/*path", s.rest},
 	}
 }
+
+// anyMethod is no word that a client can send as its method (RFC 9110, 9.1).
+const anyMethod = "(any)"
 
 // methods are the labels of the metrics; a client can send any other word.
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"}
@@ -48,7 +56,14 @@ func (s *Server) newRouter() *httprouter.Router {
 		handle := func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 			resp := w.(*web.Response)
 			resp.Route = rt.path
-			if err := rt.handle(resp, r); err != nil {
+			err := error(nil)
+			if s.limit != nil {
+				err = s.limit(resp, r)
+			}
+			if err == nil {
+				err = rt.handle(resp, r)
+			}
+			if err != nil {
 				web.WriteError(resp, r, err)
 			}
 		}
@@ -65,11 +80,25 @@ func (s *Server) newRouter() *httprouter.Router {
 	return router
 }
 
+// find gives the handle of a route, nil if there is none.
+func (s *Server) find(method, path string) httprouter.Handle {
+	handle, _, _ := s.router.Lookup(method, path)
+	if handle == nil {
+		handle, _, _ = s.router.Lookup(anyMethod, path)
+	}
+	return handle
+}
+
 // dispatch finds the route by the path as it was escaped by the client, so that
 // a slash within a name stays one.
 func (s *Server) dispatch(w *web.Response, r *http.Request) {
 	path := r.URL.EscapedPath()
-	if handle, _, _ := s.router.Lookup(r.Method, path); handle != nil {
+	if path == "*" && r.Method == http.MethodOptions { // asks whether the server is there
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	if handle := s.find(r.Method, path); handle != nil {
 		handle(w, r, nil)
 		return
 	}

@@ -171,7 +171,7 @@ func (s *Stream) dial(ctx context.Context) (*pgconn.PgConn, error) {
 		return nil, err
 	}
 	cfg.ConnectTimeout = connectTimeout
-	cfg.ValidateConnect = primary
+	cfg.ValidateConnect, cfg.DialFunc = primary, dialPaced
 	for name, value := range map[string]string{
 		"replication": "database", "application_name": s.slot,
 		// The text form of values must not depend on settings of database or role.

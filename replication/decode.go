@@ -34,8 +34,23 @@ type decoder struct {
 	rows, bytes int
 	touched     map[touchedKey]int
 	slab        []byte
-	counts      counts
+	// small is memory that small transactions share, as rows do a slab.
+	small  []smallTransaction
+	counts counts
 }
+
+// smallTransaction is one of at most eventsOfSmall events and bytesOfSmall bytes, so that
+// those who share memory with one that is kept for long are worth little.
+type smallTransaction struct {
+	tx     changes.Transaction
+	events [eventsOfSmall]changes.Event
+}
+
+const (
+	eventsOfSmall = 2
+	bytesOfSmall  = 4 << 10
+	smallInSlab   = 64
+)
 
 // counts is what was decoded since the last look at it.
 type counts struct{ inserts, updates, deletes, truncates, messages int64 }
@@ -120,12 +135,25 @@ func (d *decoder) commit(r *reader) (*changes.Transaction, int, error) {
 
 // finish hands over the transaction, and its size in memory.
 func (d *decoder) finish() (*changes.Transaction, int, error) {
-	tx := d.tx
-	d.last = tx.End
-	tx.Events = slices.Clone(d.events)
-	size := d.bytes + int(unsafe.Sizeof(tx)) + len(tx.Touched)*int(unsafe.Sizeof(changes.Touched{}))
+	d.last = d.tx.End
+	size := d.bytes + int(unsafe.Sizeof(d.tx)) + len(d.tx.Touched)*int(unsafe.Sizeof(changes.Touched{}))
+	var tx *changes.Transaction
+	if len(d.events) <= eventsOfSmall && d.bytes <= bytesOfSmall {
+		if len(d.small) == 0 {
+			d.small = make([]smallTransaction, smallInSlab)
+		}
+		s := &d.small[0]
+		d.small = d.small[1:]
+		s.tx = d.tx
+		s.tx.Events = s.events[:copy(s.events[:], d.events):eventsOfSmall]
+		tx = &s.tx
+	} else {
+		tx = new(changes.Transaction)
+		*tx = d.tx
+		tx.Events = slices.Clone(d.events)
+	}
 	d.reset()
-	return &tx, size, nil
+	return tx, size, nil
 }
 
 func (d *decoder) relation(r *reader) error {

@@ -94,7 +94,7 @@ func (r *ring) reset(reason changes.Reason, epoch changes.Epoch, at changes.LSN)
 	for s := range r.subs {
 		why := reason
 		if reason == changes.Started && s.from != (changes.Position{}) {
-			if why = s.misses(); why == "" {
+			if why = r.misses(s.from); why == "" {
 				continue
 			}
 		}
@@ -194,10 +194,47 @@ func (r *ring) safe() (received, flush changes.LSN) {
 	return r.received, flush
 }
 
+// read is part of changes.Source.
+func (r *ring) read(want changes.Want, from changes.Position, take func(*changes.Transaction) bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch why := r.misses(from); {
+	case r.closed:
+		return changes.ErrClosed
+	case !r.attached:
+		return nil
+	case why != "":
+		r.gaps[why]++
+		return &changes.Gap{Reason: why, After: from, From: r.position(r.floor)}
+	}
+	for _, e := range r.entries[r.first(from.LSN):] {
+		if wanted(&want, e.tx) && !take(e.tx) {
+			break
+		}
+	}
+	return nil
+}
+
+// misses tells why a reader can't go on from a place; empty if it can.
+func (r *ring) misses(from changes.Position) changes.Reason {
+	switch {
+	case from.Epoch != r.epoch:
+		return changes.NewEpoch
+	case from.LSN < r.floor:
+		return changes.TooOld
+	}
+	return ""
+}
+
+// first is the index of the first transaction after at.
+func (r *ring) first(at changes.LSN) int {
+	i, _ := slices.BinarySearchFunc(r.entries, at+1, func(e entry, end changes.LSN) int { return cmp.Compare(e.tx.End, end) })
+	return i
+}
+
 // since returns the numbers of the transactions after at.
 func (r *ring) since(at changes.LSN, wants func(*changes.Transaction) bool) (numbers []uint64) {
-	first, _ := slices.BinarySearchFunc(r.entries, at+1, func(e entry, end changes.LSN) int { return cmp.Compare(e.tx.End, end) })
-	for i := first; i < len(r.entries); i++ {
+	for i := r.first(at); i < len(r.entries); i++ {
 		if wants(r.entries[i].tx) {
 			numbers = append(numbers, r.base+uint64(i))
 		}

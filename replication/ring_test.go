@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -108,6 +109,49 @@ func TestSubscriptionsBeginWhereTheySay(t *testing.T) {
 	want(t, "from the ring's tail", r.subscribe(from(ofAll, 110)), 120, 130, 140, 150, 160)
 	want(t, "from before the tail", r.subscribe(from(ofAll, 109)), changes.TooOld, 109, 110, 120, 130, 140, 150, 160)
 	want(t, "what came meanwhile", early, 140, 150, 160)
+}
+
+func TestWhatIsKeptIsReadAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newTestRing(40, time.Hour)
+	read := func(o changes.Options, most int) (all []changes.LSN, err error) {
+		err = r.read(o.Want, o.From, func(tx *changes.Transaction) bool {
+			all = append(all, tx.End)
+			return len(all) < most
+		})
+		return all, err
+	}
+	if all, err := read(from(ofAll, 100), 9); all != nil || err != nil {
+		t.Errorf("before there is a slot: %v, %v", all, err)
+	}
+	r.attach(now, 100, 1000, false)
+	for end := changes.LSN(110); end <= 150; end += 10 {
+		r.put([]*changes.Relation{notes, jobs}[end/10%2], end)
+	}
+	for _, tt := range []struct {
+		from changes.Options
+		most int
+		want []changes.LSN
+		gap  changes.Reason
+	}{
+		{from(ofAll, 110), 9, []changes.LSN{120, 130, 140, 150}, ""},
+		{from(ofAll, 125), 2, []changes.LSN{130, 140}, ""},
+		{from(ofNotes, 110), 9, []changes.LSN{120, 140}, ""},
+		{from(ofAll, 150), 9, nil, ""},
+		{from(ofAll, 900), 9, nil, ""},
+		{from(ofAll, 109), 9, nil, changes.TooOld},
+		{changes.Options{Want: ofAll.Want, From: changes.Position{LSN: 120}}, 9, nil, changes.NewEpoch},
+	} {
+		all, err := read(tt.from, tt.most)
+		var gap *changes.Gap
+		if errors.As(err, &gap) != (tt.gap != "") || gap != nil && (gap.Reason != tt.gap || gap.From.LSN != 110) || !slices.Equal(all, tt.want) {
+			t.Errorf("from %s: %v, %v", tt.from.From, all, err)
+		}
+	}
+	r.close()
+	if _, err := read(from(ofAll, 110), 9); !errors.Is(err, changes.ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
 }
 
 func TestASlowReaderIsToldAndGoesOn(t *testing.T) {

@@ -118,6 +118,11 @@ func defaultInstance(cfg Config, address string) (string, error) {
 // Subscribe is part of changes.Source.
 func (s *Stream) Subscribe(o changes.Options) changes.Subscription { return s.ring.subscribe(o) }
 
+// Read is part of changes.Source.
+func (s *Stream) Read(want changes.Want, from changes.Position, take func(*changes.Transaction) bool) error {
+	return s.ring.read(want, from, take)
+}
+
 // State is part of changes.Source.
 func (s *Stream) State() changes.State {
 	s.mu.Lock()

@@ -46,24 +46,12 @@ func (r *ring) subscribe(o changes.Options) changes.Subscription {
 	case o.From == changes.Position{}:
 		s.done = r.position(r.received)
 	default:
-		if why := s.misses(); why != "" {
+		if why := r.misses(s.from); why != "" {
 			s.gapped(why, r.position(r.floor))
 		}
 		s.queue = r.since(s.from.LSN, s.wants)
 	}
 	return s
-}
-
-// misses tells why the ring can't go on from where the subscription began; empty if
-// it can.
-func (s *subscription) misses() changes.Reason {
-	switch {
-	case s.from.Epoch != s.ring.epoch:
-		return changes.NewEpoch
-	case s.from.LSN < s.ring.floor:
-		return changes.TooOld
-	}
-	return ""
 }
 
 // wants tells whether any event of the transaction is wanted.

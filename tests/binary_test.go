@@ -31,7 +31,7 @@ func command(t *testing.T, env []string, args ...string) *osexec.Cmd {
 func runs(t *testing.T, cmd *osexec.Cmd) (status int, output string) {
 	t.Helper()
 	// A command that should have failed may serve for ever instead.
-	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	late := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
 	out, err := cmd.CombinedOutput()
 	var exit *osexec.ExitError
@@ -76,7 +76,7 @@ func startDev(t *testing.T, dir string, env []string, args ...string) *devRun {
 		d.ended <- d.cmd.Wait()
 		close(d.ended)
 	}()
-	deadline := time.After(time.Minute)
+	deadline := time.After(2 * time.Minute)
 	for {
 		select {
 		case line, more := <-lines:
@@ -93,7 +93,7 @@ func startDev(t *testing.T, dir string, env []string, args ...string) *devRun {
 				return d
 			}
 		case <-deadline:
-			t.Fatalf("dev does not serve after a minute:\n%s\n%s", d.out, d.stderr)
+			t.Fatalf("dev does not serve after two minutes:\n%s\n%s", d.out, d.stderr)
 		}
 	}
 }
@@ -134,8 +134,8 @@ func (d *devRun) stop(t *testing.T, sig os.Signal) error {
 	select {
 	case err := <-d.ended:
 		return err
-	case <-time.After(time.Minute):
-		t.Fatalf("dev did not end a minute after %v:\n%s", sig, d.stderr)
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("dev did not end two minutes after %v:\n%s", sig, d.stderr)
 		return nil
 	}
 }
@@ -143,7 +143,7 @@ func (d *devRun) stop(t *testing.T, sig os.Signal) error {
 // shell runs a line as printed and returns the body and the HTTP status.
 func shell(t *testing.T, line string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	out, err := osexec.CommandContext(ctx, "sh", "-c", line+` -s -S -w ' %{http_code}'`).CombinedOutput()
 	if err != nil {

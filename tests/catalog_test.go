@@ -71,13 +71,13 @@ var rules = []rule{
 		and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)`,
 		asOwner + `create function auth.loose() returns integer language sql security definer set search_path = '' as 'select 1'`, "auth.loose()",
 	}, {
-		"PUBLIC executes the four and nothing else", `
+		"PUBLIC executes the five and nothing else", `
 		select p.oid::regprocedure::text
 		from pg_proc as p
 		join ours on ours.oid = p.pronamespace
 		cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
 		where a.grantee = 0
-		and p.oid::regprocedure::text <> all (array['auth.uid()', 'auth.role()', 'auth.email()', 'auth.jwt()'])`,
+		and p.oid::regprocedure::text <> all (array['auth.uid()', 'auth.role()', 'auth.email()', 'auth.jwt()', 'auth.aal()'])`,
 		asOwner + `create function auth.wide() returns integer language sql return 1; grant execute on function auth.wide() to public`, "auth.wide()",
 	}, {
 		"PUBLIC and anon have no right to a table", `
@@ -107,6 +107,25 @@ var rules = []rule{
 		asOwner + `create table auth.one (a integer primary key);
 			create table auth.two (a integer references auth.one (a), b integer);
 			create index on auth.two (b, a)`, "auth.two two_a_fkey",
+	}, {
+		// A subtransaction can't begin in a worker of a parallel plan.
+		"what catches exceptions is not parallel safe", `
+		select p.oid::regprocedure::text
+		from pg_proc as p
+		join ours on ours.oid = p.pronamespace
+		where p.proparallel <> 'u'
+		and p.prosrc ~* '\mexception\s+when\M'`,
+		asOwner + `create function auth.brave() returns integer language plpgsql parallel safe as
+			$$ begin return 1 / 0; exception when others then return 1; end $$`, "auth.brave()",
+	}, {
+		// Before 18 a plan that has to do it all the same costs so much that it is compiled, for 100 ms.
+		"what forbids scans forbids compiling", `
+		select p.oid::regprocedure::text
+		from pg_proc as p
+		join ours on ours.oid = p.pronamespace
+		where 'enable_seqscan=off' = any (p.proconfig)
+		and not 'jit=off' = any (p.proconfig)`,
+		asOwner + `create function auth.slow() returns integer language sql set enable_seqscan = off return 1`, "auth.slow()",
 	}, {
 		"all is owned by fluxbase_admin", `
 		select c.oid::regclass::text
@@ -182,7 +201,9 @@ func TestBodiesOfFunctionsAreSound(t *testing.T) {
 		from pg_proc as p
 		join ours on ours.oid = p.pronamespace
 		join pg_trigger as g on g.tgfoid = p.oid
-		cross join plpgsql_check_function_tb(p.oid, g.tgrelid, fatal_errors => false) as c`,
+		cross join plpgsql_check_function_tb(
+		  p.oid, g.tgrelid, fatal_errors => false, oldtable => g.tgoldtable, newtable => g.tgnewtable
+		) as c`,
 	}
 	if list := offenders(t, conn, r); len(list) > 0 {
 		t.Errorf("%s", strings.Join(list, "\n"))
@@ -287,7 +308,7 @@ func TestSQLLooksLikeTheHouse(t *testing.T) {
 var (
 	sqlQuoted   = regexp.MustCompile(`'(?:[^']|'')*'|--[^\n]*`)
 	sqlUpper    = regexp.MustCompile(`\b[A-Z][A-Z_]+\b`)
-	sqlFunction = regexp.MustCompile(`(?m)^create (?:or replace )?function ([a-z_]+\.?[a-z_]*)`)
+	sqlFunction = regexp.MustCompile(`(?m)^create (?:or replace )?function ([a-z_]+\.?[a-z0-9_]*)`)
 	sqlAlias    = regexp.MustCompile(`(?m)^ *(?:select .* )?(?:from|join) [a-z_.]+ (\w+)(?: on|;|$)`)
 	sqlStar     = regexp.MustCompile(`(?i)select \*\s+from (?:auth|fluxbase|public)\.`)
 )

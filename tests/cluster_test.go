@@ -33,6 +33,14 @@ func clusterFolder(t *testing.T) string {
 	return dir
 }
 
+// clusterMade is such a folder in which initdb has run.
+func clusterMade(t *testing.T) string {
+	t.Helper()
+	dir := clusterFolder(t)
+	dbtest.Initdb(t, dbtest.Binaries(t, dbtest.Version()), dir)
+	return dir
+}
+
 // startIn starts a cluster that is stopped with the test.
 func startIn(t *testing.T, o cluster.Options) *cluster.Cluster {
 	t.Helper()
@@ -72,8 +80,8 @@ func TestClusterIsPrivate(t *testing.T) {
 	dir := clusterFolder(t)
 	c := startIn(t, cluster.Options{Dir: dir})
 	for setting, want := range map[string]string{
-		"wal_level": "logical", "listen_addresses": "127.0.0.1", "max_connections": "200",
-		"max_replication_slots": "20", "max_wal_senders": "20", "password_encryption": "scram-sha-256",
+		"wal_level": "logical", "listen_addresses": "127.0.0.1", "max_connections": "500",
+		"max_replication_slots": "60", "max_wal_senders": "60", "password_encryption": "scram-sha-256",
 	} {
 		if got := textOf(t, c.URL("postgres"), "show "+setting); got != want {
 			t.Errorf("%s = %s, want %s", setting, got, want)
@@ -99,7 +107,7 @@ func TestClusterIsPrivate(t *testing.T) {
 
 func TestClusterComesBackAfterKillWithOpenSessions(t *testing.T) {
 	t.Parallel()
-	dir := clusterFolder(t)
+	dir := clusterMade(t)
 	c := startIn(t, cluster.Options{Dir: dir})
 	for range 5 {
 		conn, err := pgx.Connect(t.Context(), c.URL("postgres"))
@@ -118,7 +126,7 @@ func TestClusterComesBackAfterKillWithOpenSessions(t *testing.T) {
 
 func TestClusterIgnoresPIDOfAnotherProcess(t *testing.T) {
 	t.Parallel()
-	dir := clusterFolder(t)
+	dir := clusterMade(t)
 	c := startIn(t, cluster.Options{Dir: dir})
 	pidFile := filepath.Join(dir, "data", "postmaster.pid")
 	left, err := os.ReadFile(pidFile)
@@ -139,7 +147,7 @@ func TestClusterIgnoresPIDOfAnotherProcess(t *testing.T) {
 
 func TestClusterAdoptsOrphan(t *testing.T) {
 	t.Parallel()
-	dir := clusterFolder(t)
+	dir := clusterMade(t)
 	bin := dbtest.Binaries(t, dbtest.Version())
 	c := startIn(t, cluster.Options{Dir: dir})
 	if err := c.Stop(t.Context()); err != nil {
@@ -223,7 +231,7 @@ func TestSecondStartSaysWhoIsFirst(t *testing.T) {
 func TestFailingStartShowsTheLog(t *testing.T) {
 	t.Parallel()
 	_, err := cluster.Start(t.Context(), cluster.Options{
-		Dir: clusterFolder(t), Bin: dbtest.Binaries(t, dbtest.Version()), Throwaway: true,
+		Dir: clusterMade(t), Bin: dbtest.Binaries(t, dbtest.Version()), Throwaway: true,
 		Settings: map[string]string{"shared_buffers": "a lot"},
 	})
 	if err == nil || !strings.Contains(err.Error(), `invalid value for parameter "shared_buffers": "a lot"`) {
@@ -268,7 +276,7 @@ func asClusterOwner(t *testing.T, dir, name string, args ...string) *osexec.Cmd 
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	within(t, 20*time.Second, what, holds)
+	within(t, 2*time.Minute, what, holds)
 }
 
 func within(t *testing.T, patience time.Duration, what string, holds func() bool) {

@@ -31,7 +31,7 @@ func knock(t *testing.T, s *server, token, from string) (*websocket.Conn, string
 		return nil, resp.Status
 	}
 	_ = conn.WriteMessage(websocket.TextMessage, []byte(`[null,"1","phoenix","heartbeat",{}]`))
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	_, data, err := conn.ReadMessage()
 	var end *websocket.CloseError
 	switch {

@@ -66,7 +66,7 @@ func TestDevKeepsItsSecretsToItself(t *testing.T) {
 
 func TestDevSurvivesKills(t *testing.T) {
 	t.Parallel()
-	dir := clusterFolder(t)
+	dir := clusterMade(t)
 	first := startDev(t, dir, nil)
 	read, write := first.curls(t)
 	shell(t, write)
@@ -93,7 +93,7 @@ func TestDevSurvivesKills(t *testing.T) {
 
 func TestSecondDevSaysWhereTheFirstIs(t *testing.T) {
 	t.Parallel()
-	dir := clusterFolder(t)
+	dir := clusterMade(t)
 	first := startDev(t, dir, nil)
 	url := first.value(t, "URL")
 	port := url[strings.LastIndex(url, ":")+1:]
@@ -155,7 +155,7 @@ grant select on public.tasks to anon;
 		t.Fatal(err)
 	}
 	secret := "a secret of the user's own, long enough"
-	d := startDev(t, clusterFolder(t), []string{"FLUXBASE_JWT_SECRET=" + secret}, "--dir", migrations)
+	d := startDev(t, clusterMade(t), []string{"FLUXBASE_JWT_SECRET=" + secret}, "--dir", migrations)
 	line := fmt.Sprintf("curl '%s/rest/v1/tasks' -H 'apikey: %s'", d.value(t, "URL"), d.value(t, "anon key"))
 	if got := shell(t, line); got != `[{"id":42}] 200` {
 		t.Errorf("got %s, want the row of the migration, read with a key of the user's secret", got)

@@ -75,6 +75,16 @@ func startShell(t *testing.T, env []string) *docShell {
 	return s
 }
 
+// seedDev makes the cluster that fluxbase dev finds where the reader stands.
+func (s *docShell) seedDev() {
+	s.t.Helper()
+	dir := filepath.Join(s.dir, ".fluxbase")
+	if err := os.Mkdir(dir, 0o711); err != nil {
+		s.t.Fatal(err)
+	}
+	dbtest.Initdb(s.t, dbtest.Binaries(s.t, dbtest.Version()), dir)
+}
+
 // stop ends the session and what runs in its background.
 func (s *docShell) stop(stderr *syncBuffer) {
 	_ = s.in.Close() // bash reads the end, and its EXIT trap runs

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,8 +74,13 @@ func runPage(t *testing.T, path string, env []string, swap ...string) {
 	s := startShell(t, append(env, "FLUXBASE_SERVER_PORT="+port))
 	serveFolder(t, s.dir, pages)
 	replace := strings.NewReplacer(swap...)
+	blocks := fences(t, path)
+	// initdb is for the README, which says make dev.
+	if slices.ContainsFunc(blocks, func(f fence) bool { return strings.Contains(f.text, "fluxbase dev") }) {
+		s.seedDev()
+	}
 	var last *ran
-	for _, f := range fences(t, path) {
+	for _, f := range blocks {
 		s.where = fmt.Sprintf("%s:%d", path, f.line)
 		f.text = replace.Replace(f.text)
 		switch {
@@ -202,9 +208,164 @@ func TestOpenAPIPage(t *testing.T) {
 	runDemoPage(t, "../docs/reference/openapi.md", "FLUXBASE_SERVICE_ROLE_KEY="+signToken(t, map[string]any{"role": "service_role"}))
 }
 
+func TestFollowARequest(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/follow-a-request.md")
+}
+
+// The tests that the page about security names as proof are there.
+func TestProofsOfSecurityExist(t *testing.T) {
+	t.Parallel()
+	there := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	for name := range sources(t) {
+		if strings.HasSuffix(name, "_test.go") {
+			text, err := os.ReadFile("../" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
+				there[m[1]] = true
+			}
+		}
+	}
+	page, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`(Test\\w+)`")
+	for line := range strings.Lines(string(page)) {
+		proofs := named.FindAllStringSubmatch(line, -1)
+		for _, m := range proofs {
+			if !there[m[1]] {
+				t.Errorf("docs/security.md names %s, which is not there", m[1])
+			}
+		}
+		if isRisk := strings.HasPrefix(line, "| API"); isRisk && len(proofs) == 0 {
+			t.Errorf("nothing proves %s", line)
+		}
+	}
+	for i := range 10 {
+		if !strings.Contains(string(page), fmt.Sprintf("\n| API%d ", i+1)) {
+			t.Errorf("API%d is missing", i+1)
+		}
+	}
+	// Each requirement of ASVS 5.0 up to level 2, of the chapters that are about auth.
+	for section, numbers := range map[string]string{
+		"6.1": "1 2 3", "6.2": "1 2 3 4 5 6 7 8 9 10 11 12", "6.3": "1 2 3 4", "6.4": "1 2 3 4", "6.5": "1 2 3 4 5", "6.6": "1 2 3", "6.8": "1 2 3 4",
+		"7.1": "1 2 3", "7.2": "1 2 3 4", "7.3": "1 2", "7.4": "1 2 3 4 5", "7.5": "1 2", "7.6": "1 2", "9.1": "1 2 3", "9.2": "1 2 3 4",
+		"10.1": "1 2", "10.2": "1 2", "10.3": "1 2 3 4", "10.4": "1 2 3 4 5 6 7 8 9 10 11", "10.5": "1 2 3 4 5", "10.6": "1 2", "10.7": "1 2 3",
+	} {
+		for _, n := range strings.Fields(numbers) {
+			row := regexp.MustCompile(`(?m)^\| `+regexp.QuoteMeta(section+"."+n)+` \| (.*) \| (.*)\|$`).FindAllStringSubmatch(string(page), -1)
+			if len(row) != 1 {
+				t.Errorf("%s.%s has %d rows", section, n, len(row))
+			} else if row[0][2] == "" && !strings.HasPrefix(row[0][1], "yours") && !strings.HasPrefix(row[0][1], "does not apply") {
+				t.Errorf("nothing proves %s.%s, and nothing says why", section, n)
+			}
+		}
+	}
+}
+
+func TestLimitBodiesPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/limit-bodies.md")
+}
+
+func TestPasswordsPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/passwords.md", authEnv()...)
+}
+
+func TestSignInByMailPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/sign-in-by-mail.md", append(authEnv(), startSMTP(t).env()...)...)
+}
+
+func TestSecondFactorsPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/second-factors.md", authEnv()...)
+}
+
 func TestGuardTheAPI(t *testing.T) {
 	t.Parallel()
 	runDemoPage(t, "../docs/how-to/guard-the-api.md")
+}
+
+func TestRetrySafelyPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/retry-safely.md")
+}
+
+func TestLimitRequestsPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/limit-requests.md")
+}
+
+func TestServeToTheInternetPage(t *testing.T) {
+	t.Parallel()
+	db := demoDB(t)
+	runPage(t, "../docs/how-to/serve-to-the-internet.md",
+		append(serveEnv(db), "PATH="+os.Getenv("PATH")+":/usr/sbin", "FLUXBASE_SERVER_METRICS_ADDRESS=off"),
+		"8443", freePort(t), "8444", freePort(t))
+}
+
+func TestSizeThePoolsPage(t *testing.T) {
+	t.Parallel()
+	db, port := demoDB(t), freePort(t)
+	runPage(t, "../docs/how-to/size-the-pools.md", append(serveEnv(db),
+		"PATH="+toolsFolder(t)+":"+os.Getenv("PATH"), "DATABASE_URL="+db.AdminURL(), "FLUXBASE_SERVER_METRICS_ADDRESS=127.0.0.1:"+port,
+	), "127.0.0.1:9091", "127.0.0.1:"+port)
+}
+
+func TestScheduleJobsPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/schedule-jobs.md")
+}
+
+func TestServiceKeysPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/service-keys.md")
+}
+
+func TestJobsPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/jobs.md")
+}
+
+func TestDeployFunctionsPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/deploy-functions.md", functionsEnv(t)...)
+}
+
+func TestFunctionsPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/functions.md", functionsEnv(t)...)
+}
+
+func TestMoveFunctionsFromSupabasePage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/move-functions-from-supabase.md", functionsEnv(t)...)
+}
+
+func TestMailPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/mail.md", authEnv()...)
+}
+
+func TestAuthHooksPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/auth-hooks.md", authEnv()...)
+}
+
+func TestSignInWithProvidersPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/sign-in-with-providers.md", authEnv()...)
+}
+
+func TestSigningKeysPage(t *testing.T) {
+	t.Parallel()
+	runDemoPage(t, "../docs/how-to/signing-keys.md")
 }
 
 // sources are the files that a page may name: those that git would keep.

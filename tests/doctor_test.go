@@ -39,7 +39,7 @@ func found(all []diagnosis, level, what string) *diagnosis {
 func TestDoctorFindsEachFaultAndItsMendMends(t *testing.T) {
 	t.Parallel()
 	// A cluster of its own, because most faults are in its roles.
-	c := dbtest.Private(t, dbtest.Options{Settings: map[string]string{"max_slot_wal_keep_size": "1GB"}})
+	c := dbtest.Private(t, dbtest.Options{Settings: map[string]string{"max_slot_wal_keep_size": "1GB", "max_prepared_transactions": "5"}})
 	db := c.New(t)
 	exec(t, db, `create schema app`)
 	env := []string{
@@ -108,6 +108,23 @@ func TestDoctorFindsEachFaultAndItsMendMends(t *testing.T) {
 		})
 	}
 
+	t.Run("who holds up jobs", func(t *testing.T) {
+		s := jobSessions(t, db, 2)
+		s[0].do(`select jobs.enqueue('k', queue => 'held'); begin; select count(*) from jobs.claim('00000000-0000-4000-8000-00000000000a', queues => '{held}')`)
+		s[1].do(`begin; select jobs.enqueue('k', queue => 'kept'); prepare transaction 'forgotten'; select jobs.enqueue('k', queue => 'kept');
+			select count(*) from jobs.claim('00000000-0000-4000-8000-00000000000b', queues => '{kept}')`)
+		const lock, keep = "holds the lock of these queues of jobs, so that nobody claims from them: held", "the prepared transaction 'forgotten' keeps what was done in these queues of jobs from being given back: kept"
+		eventually(t, "both are named", func() bool {
+			all, status := diagnose(t, env...)
+			return status == 0 && found(all, "warn", lock) != nil && found(all, "warn", keep) != nil
+		})
+		all, _ := diagnose(t, env...)
+		exec(t, db, found(all, "warn", keep).Mend)
+		exec(t, db, found(all, "warn", lock).Mend)
+		if all, _ := diagnose(t, env...); found(all, "warn", "queues of jobs") != nil {
+			t.Errorf("after it is mended: %v", all)
+		}
+	})
 	t.Run("older code", func(t *testing.T) {
 		exec(t, db, `update fluxbase.code set hash = repeat('0', 64)`)
 		if all, status := diagnose(t, env...); status != 1 || found(all, "fail", "of another release") == nil {
@@ -119,6 +136,21 @@ func TestDoctorFindsEachFaultAndItsMendMends(t *testing.T) {
 		if all, status := diagnose(t, env...); status != 0 {
 			t.Errorf("after migrate up: %v", all)
 		}
+	})
+	t.Run("more processes than connections", func(t *testing.T) {
+		const what = "20 processes serve this database now, and may open 70 connections each"
+		exec(t, db, `insert into fluxbase.proxies (id, name, timeline, confirmed_lsn, live_until)
+			select gen_random_uuid(), n::text, 1, '0/0', now() + interval '1 hour' from generate_series(1, 20) as n`)
+		all, status := diagnose(t, env...)
+		d := found(all, "warn", what)
+		if d == nil || status != 0 || !strings.Contains(d.Mend, "alter system set max_connections = ") {
+			t.Fatalf("status %d: %v", status, all)
+		}
+		exec(t, db, `delete from fluxbase.proxies where id in (select id from fluxbase.proxies limit 18)`)
+		if all, _ := diagnose(t, append(env, "FLUXBASE_DATABASE_MAX_CONNECTIONS=13")...); found(all, "warn", "processes serve this database now") != nil {
+			t.Errorf("2 processes of 20 connections: %v", all)
+		}
+		exec(t, db, `delete from fluxbase.proxies`)
 	})
 	t.Run("a pooler in between", func(t *testing.T) {
 		for i, want := range []diagnosis{

@@ -290,8 +290,10 @@ func TestSettingsAreReadFromAStream(t *testing.T) {
 	serves := func() bool { return s.call(t, "GET", "/things?select=id&id=eq.1", "").Body == `[{"id":1}]` }
 	eventually(t, "it serves", serves)
 	inDatabase(t, db, "set pgrst.db_max_rows = 7")
-	exec(t, db, `notify pgrst`)
-	eventually(t, "it was told", func() bool { return strings.Contains(s.Log(), `"schema":true,"config":true`) })
+	eventually(t, "it was told", func() bool {
+		exec(t, db, `notify pgrst`) // it may not have listened yet when it began to serve
+		return strings.Contains(s.Log(), `"schema":true,"config":true`)
+	})
 	if !serves() {
 		t.Error("not after a reload")
 	}

@@ -259,9 +259,10 @@ func tablesOf(t *testing.T, conn *pgx.Conn) string {
 		  order by c.oid::regclass::text), '')
 		from pg_class as c
 		where c.relkind in ('r', 'p')
-		and c.oid <> all (array['fluxbase.message_keys', 'pagination.keys']::regclass[])
-		and c.relnamespace in ('auth'::regnamespace, 'fluxbase'::regnamespace,
-			'pagination'::regnamespace, 'realtime'::regnamespace)`
+		and c.oid <> all (array['fluxbase.message_keys', 'pagination.keys', 'jobs.rotation', 'jobs.homes']::regclass[])
+		and c.relnamespace in ('audit'::regnamespace, 'auth'::regnamespace, 'fluxbase'::regnamespace,
+			'idempotency'::regnamespace, 'jobs'::regnamespace, 'pagination'::regnamespace,
+			'ratelimit'::regnamespace, 'realtime'::regnamespace)`
 	var all string
 	if err := conn.QueryRow(t.Context(), ask).Scan(&all); err != nil {
 		t.Fatal(err)

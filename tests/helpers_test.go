@@ -97,3 +97,22 @@ func (r *relay) pipe(to, from net.Conn, spoke func()) {
 		}
 	}
 }
+
+// queryText runs a query that gives one text.
+func queryText(t testing.TB, db *dbtest.DB, query string) (text string) {
+	t.Helper()
+	conn := db.Conn(t)
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(t.Context(), query).Scan(&text); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return text
+}
+
+// scan asks for one value.
+func scan(t testing.TB, db *dbtest.DB, to any, ask string, args ...any) {
+	t.Helper()
+	if err := db.Conn(t).QueryRow(t.Context(), ask, args...).Scan(to); err != nil {
+		t.Fatalf("%s: %v", ask, err)
+	}
+}

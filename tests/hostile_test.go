@@ -64,7 +64,7 @@ func fingerprint(t *testing.T, conn *pgx.Conn) map[string]string {
 		from pg_class as c
 		join pg_namespace as n on n.oid = c.relnamespace
 		where c.relkind = 'r'
-		and n.nspname in ('public', 'auth', 'fluxbase', 'pagination', 'realtime')`)
+		and n.nspname in ('public', 'audit', 'auth', 'fluxbase', 'idempotency', 'pagination', 'ratelimit', 'realtime')`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +102,8 @@ func hostileServer(t *testing.T) (s *server, texts []string, unchanged func()) {
 			t.Fatal(err)
 		}
 	}
+	// The server does too, when it starts.
+	exec(t, db, `select audit.make_partitions(), functions.make_partitions()`)
 	same := sameDatabase(t, conn)
 	s = startServer(t, db, "FLUXBASE_REST_DB_TX_END=commit-allow-override",
 		"FLUXBASE_SERVER_REQUEST_TIMEOUT=10s") // pg_sleep would end as 504

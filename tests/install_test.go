@@ -87,12 +87,12 @@ const snapshotQuery = `
 with ours as (
   select n.oid, n.nspname, n.nspowner, n.nspacl
   from pg_namespace as n
-  where n.nspname in ('auth', 'fluxbase', 'pagination', 'realtime')
+  where n.nspname in ('audit', 'auth', 'fluxbase', 'idempotency', 'pagination', 'ratelimit', 'realtime')
 ),
 grants (what, acl) as (
   select format('schema %s', n.nspname), coalesce(n.nspacl, acldefault('n', n.nspowner))
   from pg_namespace as n
-  where n.nspname in ('auth', 'fluxbase', 'pagination', 'realtime', 'public')
+  where n.nspname in ('audit', 'auth', 'fluxbase', 'idempotency', 'pagination', 'ratelimit', 'realtime', 'public')
   union all
   select format('relation %s', c.oid::regclass), coalesce(c.relacl, acldefault('r', c.relowner))
   from pg_class as c
@@ -150,7 +150,7 @@ from pg_proc as p
 join ours on ours.oid = p.pronamespace
 union all
 select format('publication %s owner %s via root %s: %s', p.pubname, p.pubowner::regrole, p.pubviaroot,
-  (select string_agg(format('%s %s', t.tablename, t.attnames), ', ' order by t.tablename)
+  (select string_agg(format('%s %s', t.tablename, t.attnames), ', ' order by t.tablename, t.schemaname)
    from pg_publication_tables as t where t.pubname = p.pubname))
 from pg_publication as p
 union all
@@ -165,18 +165,22 @@ select format('role %s %s', r.rolname, to_jsonb(r) - 'oid' - 'rolpassword')
   || replace(shobj_description(r.oid, 'pg_authid'), ' (no password yet)', '')
 from pg_roles as r
 where r.rolname in ('anon', 'authenticated', 'service_role', 'authenticator', 'fluxbase_service',
-  'fluxbase_admin', 'fluxbase_replication')
+  'fluxbase_admin', 'fluxbase_replication', 'supabase_auth_admin')
 union all
 select format('member %s of %s', m.member::regrole, m.roleid::regrole)
 from pg_auth_members as m
 where m.roleid > 16383
+-- Not what other tests grant meanwhile.
+and m.roleid::regrole::text in ('anon', 'authenticated', 'service_role', 'authenticator', 'fluxbase_service',
+  'fluxbase_admin', 'fluxbase_replication', 'supabase_auth_admin')
 order by 1`
 
 // snapshot is the catalog as text, to be compared with another.
 func snapshot(t testing.TB, conn *pgx.Conn) []string {
 	t.Helper()
-	// A plain search_path makes regclass and regprocedure print every schema.
-	if _, err := conn.Exec(t.Context(), `set search_path = pg_catalog`); err != nil {
+	// A plain search_path makes regclass and regprocedure print every schema. To compile
+	// the query would take longer than to run it.
+	if _, err := conn.Exec(t.Context(), `set search_path = pg_catalog; set jit = off`); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := conn.Query(t.Context(), snapshotQuery)
@@ -190,7 +194,7 @@ func snapshot(t testing.TB, conn *pgx.Conn) []string {
 	if len(lines) < 50 {
 		t.Fatalf("the catalog has only %d lines of ours", len(lines))
 	}
-	if _, err := conn.Exec(t.Context(), `reset search_path`); err != nil {
+	if _, err := conn.Exec(t.Context(), `reset search_path; reset jit`); err != nil {
 		t.Fatal(err)
 	}
 	return lines
@@ -248,8 +252,11 @@ func TestUpDownUpIsUp(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Every depth of down, because each must leave what up can start from.
+	// Each depth of down must leave what up can start from. A soak tries them all.
 	for n := 1; n <= total; n++ {
+		if *soak == 0 && n != total && n > 2 && n%5 != 0 {
+			continue
+		}
 		if err := sql.Ours().Down(t.Context(), conn, n, sql.Options{}); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxbase/fluxbase/proxy/idempotency"
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
 
@@ -25,7 +26,16 @@ grant execute on all functions in schema api to authenticated;
 type described31 struct {
 	OpenAPI    string
 	Paths      map[string]map[string]json.RawMessage
-	Components struct{ Schemas map[string]json.RawMessage }
+	Components struct {
+		Schemas    map[string]json.RawMessage
+		Parameters map[string]parameter31
+	}
+}
+
+// parameter31 is one, or refers to one.
+type parameter31 struct {
+	Ref                   string `json:"$ref"`
+	Name, In, Description string
 }
 
 func read31(t *testing.T, w *httptest.ResponseRecorder) (doc described31) {
@@ -82,6 +92,51 @@ func TestOpenAPI31IsOffInADropIn(t *testing.T) {
 		{name: "the version says nothing", path: "/", header: []string{"Accept: application/openapi+json;version=3.1"}, status: 200, wantHeader: []string{"Content-Type: application/openapi+json; charset=utf-8"}},
 		{name: "an unknown type", path: "/", header: []string{"Accept: application/vnd.oai.openapi+json;version=3.1"}, status: 406, want: `{"code":"PGRST107"}`},
 	})
+}
+
+// What takes a key says so, under the name that its header has here, and with what may
+// be wrong with it.
+func TestOpenAPI31TellsWhichWritesTakeAKey(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	exec(t, db, `create table public.notes (id int primary key); grant all on public.notes to anon;
+		create function public.act() returns void language sql volatile as '';
+		create function public.look() returns int language sql stable as 'select 1'`)
+	for _, c := range []struct {
+		keys         idempotency.Config
+		header, want string
+	}{
+		{idempotency.Config{}, "Idempotency-Key", "delete /rest/v1/notes, patch /rest/v1/notes, post /rest/v1/batch, post /rest/v1/notes, post /rest/v1/rpc/act"},
+		{idempotency.Config{Header: "x-name", Routes: []string{"/rest/*/rpc/*", "/rest/v1/batch"}}, "X-Name", "post /rest/v1/batch, post /rest/v1/rpc/act"},
+		{idempotency.Config{Header: "x-name", Routes: []string{"/rest/v1/notes"}}, "X-Name", "delete /rest/v1/notes, patch /rest/v1/notes, post /rest/v1/notes"},
+		{idempotency.Config{Routes: []string{"/other"}}, "Idempotency-Key", ""},
+	} {
+		s := serveRest(t, db, withKeys, func(k *idempotency.Config) { *k = c.keys })
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest("GET", "/openapi.json", nil))
+		doc := read31(t, w)
+		var got []string
+		for path, methods := range doc.Paths {
+			for method, raw := range methods {
+				var op struct{ Parameters []parameter31 }
+				if err := json.Unmarshal(raw, &op); err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range op.Parameters {
+					if name := strings.TrimPrefix(p.Ref, "#/components/parameters/"); p.Ref != "" {
+						p = doc.Components.Parameters[name]
+					}
+					if p.Name == c.header && p.In == "header" && strings.Contains(p.Description, "- 422 `idempotency_mismatch`: ") {
+						got = append(got, method+" "+path)
+					}
+				}
+			}
+		}
+		slices.Sort(got)
+		if list := strings.Join(got, ", "); list != c.want || strings.Contains(w.Body.String(), `"name":"`+c.header+`"`) != (c.want != "") {
+			t.Errorf("%s: got %s, want %s", c.header, list, c.want)
+		}
+	}
 }
 
 // A validator takes the document, and types made of it compile.

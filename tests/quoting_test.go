@@ -14,7 +14,7 @@ import (
 )
 
 // sqlPackages write statements. Elsewhere they are constants or files.
-var sqlPackages = []string{"../proxy/query", "../proxy/rest", "../proxy/catalog", "../proxy/pg"}
+var sqlPackages = []string{"../proxy/query", "../proxy/rest", "../proxy/catalog", "../proxy/limit", "../proxy/pg"}
 
 // quotes make any text SQL; proxy/query/quote.go holds them, quote_test.go and
 // TestHostileNamesStayInQuotes try them.
@@ -71,10 +71,11 @@ var sqlAlready = map[string]string{
 	"pageRanges and": "where, and", "rowAfter and": "where, and", "pageRanges operator": "one of four", "rowAfter after(p.root.order[0])": "one of two",
 	"next from": "constants, below", "next back": "constants, below", "next name": "constants, below",
 	"exceptAncestors word": "where, and", "limit rows": "digits, in constLimit", "guardedLimit most": "digits", "guardedLimit rows": "digits, in constLimit",
+	"foreseen pl.silent": "a whole statement", "isUntold puts in quotes": "a message",
 	"logSQL op.plan.sql": "a whole statement", "logSQL op.plan.after": "a whole statement", "send op.plan.sql": "a whole statement",
 	"Send after": "a whole statement", "trial sql": "a whole statement", "export pl.export.head": "a whole statement",
-	"checkCost g.cost": "explain, and a whole statement", "run l.insert": "a whole statement", "run l.after": "a whole statement",
-	"locate im.plan.insert": "a whole statement", "statementsBefore st.sql": "a whole statement", "dependencies ask": "constant, above",
+	"askPlan sql": "explain, and a whole statement", "checkCost g.cost": "explain, and a whole statement", "run l.insert": "a whole statement", "run l.after": "a whole statement",
+	"text sql": "constants of the callers", "locate im.plan.insert": "a whole statement", "statementsBefore st.sql": "a whole statement", "dependencies ask": "constant, above",
 	"describe31 access31SQL": "a file", "readGuards guardsSQL": "a file",
 	"readReferences puts in quotes": "a message", "value puts in quotes": "a message", "substituted puts in quotes": "a URL",
 	"listText puts in quotes": "a URL", "validatorsOf puts in quotes": "a header", "readPrecondition puts in quotes": "reads them",
@@ -94,6 +95,7 @@ var sqlAlready = map[string]string{
 	"textArray puts in quotes": "a value",
 	"readAccess accessSQL":     "a file",
 	"transaction sql":          "a file",
+	"ForRequest sql":           "constants of the callers",
 }
 
 // TestNamesAreQuotedInOnePlace reads what is added to a statement: constants, what

@@ -129,22 +129,28 @@ func TestOtherRowsThatMayBeSeenAreAnnounced(t *testing.T) {
 	// Policies are known from the first change of their table on.
 	both := func(sql string, want ...bool) {
 		t.Helper()
-		mark++
 		exec(t, db, sql)
-		exec(t, db, fmt.Sprintf(`insert into public.marks values (%d)`, mark))
-		for i, w := range []*watcher{one, two} {
-			heard := false
-			for {
-				event, payload := w.next()
-				if event == "system" && strings.Contains(payload, `"visibility_changed"`) && strings.Contains(payload, `"table":"posts"`) {
-					heard = true
-				}
-				if strings.Contains(payload, fmt.Sprintf(`{"id":%d}`, mark)) && strings.Contains(payload, `"marks"`) {
-					break
+		// What is announced comes after the changes that were received with it, and so before
+		// a change that was made when those were heard of.
+		var heard [2]bool
+		for range 2 {
+			mark++
+			exec(t, db, fmt.Sprintf(`insert into public.marks values (%d)`, mark))
+			for i, w := range []*watcher{one, two} {
+				for {
+					event, payload := w.next()
+					if event == "system" && strings.Contains(payload, `"visibility_changed"`) && strings.Contains(payload, `"table":"posts"`) {
+						heard[i] = true
+					}
+					if strings.Contains(payload, fmt.Sprintf(`{"id":%d}`, mark)) && strings.Contains(payload, `"marks"`) {
+						break
+					}
 				}
 			}
-			if heard != want[i] {
-				t.Errorf("%s: user %d heard of it: %t, want %t", sql, i+1, heard, want[i])
+		}
+		for i := range heard {
+			if heard[i] != want[i] {
+				t.Errorf("%s: user %d heard of it: %t, want %t", sql, i+1, heard[i], want[i])
 			}
 		}
 	}

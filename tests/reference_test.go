@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write expected files instead of compari
 func TestFunctionReferenceIsCurrent(t *testing.T) {
 	t.Parallel()
 	rows, err := dbtest.New(t).Conn(t).Query(t.Context(), `
-		select n.nspname, p.proname || '(' || pg_get_function_arguments(p.oid) || ')', pg_get_function_result(p.oid),
+		select n.nspname, p.proname || '(' || pg_get_function_arguments(p.oid) || ')', coalesce('Returns ' || pg_get_function_result(p.oid), 'A procedure, for call'),
 		  coalesce(obj_description(p.oid, 'pg_proc'), ''),
 		  (select coalesce(string_agg(distinct coalesce(r.rolname, 'everyone'), ', ' order by coalesce(r.rolname, 'everyone')), 'nobody')
 		   from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
@@ -25,7 +25,7 @@ func TestFunctionReferenceIsCurrent(t *testing.T) {
 		   where a.privilege_type = 'EXECUTE' and a.grantee <> p.proowner)
 		from pg_proc as p
 		join pg_namespace as n on n.oid = p.pronamespace
-		where n.nspname in ('auth', 'fluxbase', 'pagination', 'realtime')
+		where n.nspname in ('audit', 'auth', 'fluxbase', 'functions', 'idempotency', 'jobs', 'pagination', 'ratelimit', 'realtime')
 		and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
 		order by 1, 2`)
 	if err != nil {
@@ -44,7 +44,7 @@ func TestFunctionReferenceIsCurrent(t *testing.T) {
 			fmt.Fprintf(&b, "\n## Schema %s\n", schema)
 			last = schema
 		}
-		fmt.Fprintf(&b, "\n### %s.%s\n\nReturns %s. May be called by: %s.\n\n%s\n", schema, signature, result, callers, comment)
+		fmt.Fprintf(&b, "\n### %s.%s\n\n%s. May be called by: %s.\n\n%s\n", schema, signature, result, callers, comment)
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)

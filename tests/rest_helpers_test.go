@@ -14,6 +14,7 @@ import (
 
 	"github.com/fluxbase/fluxbase/proxy"
 	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/idempotency"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/rest"
 	"github.com/fluxbase/fluxbase/proxy/token"
@@ -42,7 +43,7 @@ func newRest(t testing.TB, fixture string, change func(*rest.Config)) *restServe
 	return serveRest(t, db, change)
 }
 
-func serveRest(t testing.TB, db *dbtest.DB, change func(*rest.Config)) *restServer {
+func serveRest(t testing.TB, db *dbtest.DB, change func(*rest.Config), changeKeys ...func(*idempotency.Config)) *restServer {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -77,9 +78,20 @@ func serveRest(t testing.TB, db *dbtest.DB, change func(*rest.Config)) *restServ
 	if err := store.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h, err := rest.New(cfg, rest.Deps{
+	deps := rest.Deps{
 		Anon: requests, Service: open(sql.Service), Tokens: tokens, Catalog: store, Registerer: reg, Log: log,
-	})
+	}
+	if cfg.Extensions {
+		var keys idempotency.Config
+		for _, change := range changeKeys {
+			change(&keys)
+		}
+		if err := keys.Check(); err != nil {
+			t.Fatal(err)
+		}
+		deps.Once = idempotency.New(keys, reg)
+	}
+	h, err := rest.New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +100,10 @@ func serveRest(t testing.TB, db *dbtest.DB, change func(*rest.Config)) *restServ
 		t.Fatal(err)
 	}
 	return &restServer{
-		Handler: proxy.New(server, proxy.Deps{Log: log, Reg: reg, Rest: h.Serve, RestStreams: h.Streams}),
-		db:      db, store: store,
+		Handler: proxy.New(server, proxy.Deps{
+			Log: log, Reg: reg, Rest: h.Serve, RestStreams: h.Streams, OpenAPI: h.OpenAPI, Live: proxy.Live{PostgREST: !cfg.Extensions},
+		}),
+		db: db, store: store,
 	}
 }
 

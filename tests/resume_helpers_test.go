@@ -68,7 +68,7 @@ func (c *resumer) open(s *server, config string) error {
 
 // next reads a message and keeps its position.
 func (c *resumer) next() (m heard, err error) {
-	_ = c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.conn.SetReadDeadline(time.Now().Add(time.Minute))
 	_, data, err := c.conn.ReadMessage()
 	if err != nil {
 		return m, err

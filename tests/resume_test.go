@@ -162,9 +162,10 @@ func TestResume(t *testing.T) {
 		newResumer(t, two, onTails(since(c.position))).expect(told(4000, 4000)...)
 	})
 	t.Run("what can't be told is said, and the channel goes on", func(t *testing.T) {
-		c := newResumer(t, one, onTails(""))
+		c, other := newResumer(t, one, onTails("")), newResumer(t, two, onTails(""))
 		exec(t, db, `insert into tails (id) values (5000)`)
 		c.skipTo(told(5000, 5000)[0])
+		other.skipTo(told(5000, 5000)[0]) // who joins there before would hear of it
 		parts := strings.Split(c.position, "/")
 		id := 5001
 		for _, position := range []string{

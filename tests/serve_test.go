@@ -117,7 +117,7 @@ func TestSigtermAnswersEveryRequest(t *testing.T) {
 	eventually(t, "rows are written", func() bool { return answered.Load() > 50 })
 	for range inFlight {
 		slow.Go(func() {
-			a, err := s.try("POST", "/rest/v1/rpc/slow", `{"seconds":0.3}`)
+			a, err := s.try("POST", "/rest/v1/rpc/slow", `{"seconds":0.6}`)
 			if err != nil || a.Status != 200 {
 				lost.Add(1)
 				t.Errorf("a request under way: %v %d %s", err, a.Status, a.Body)

@@ -61,8 +61,8 @@ func runServer(t *testing.T, cmd *osexec.Cmd) *server {
 	case <-ready:
 	case <-s.done:
 		t.Fatalf("the server ended: %v\n%s", s.err, s.Log())
-	case <-time.After(20 * time.Second):
-		t.Fatalf("the server was not ready within 20 s\n%s", s.Log())
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("the server was not ready within two minutes\n%s", s.Log())
 	}
 	return s
 }
@@ -130,6 +130,12 @@ func (s *server) Log() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.String()
+}
+
+// logs waits until the log holds a text: a request may be answered before its line is read.
+func (s *server) logs(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, "the log says "+text, func() bool { return strings.Contains(s.Log(), text) })
 }
 
 func (s *server) stop(t *testing.T) {

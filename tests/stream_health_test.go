@@ -22,7 +22,7 @@ import (
 func failing(t *testing.T, s *streaming, kind string) string {
 	t.Helper()
 	var f *replication.Failure
-	within(t, time.Minute, "the stream fails with "+kind, func() bool {
+	eventually(t, "the stream fails with "+kind, func() bool {
 		st := s.State()
 		return st.Phase == changes.Failing && errors.As(st.Err, &f) && f.Kind == kind
 	})
@@ -82,7 +82,7 @@ func TestStreamSaysWhatToMendAndRecovers(t *testing.T) {
 			for reason := changes.Reason(""); reason != changes.Started; { // a slot may have been there before
 				reason = l.gap().Reason
 			}
-			within(t, time.Minute, "the stream is well", func() bool { return s.State().Phase == changes.Streaming })
+			eventually(t, "the stream is well", func() bool { return s.State().Phase == changes.Streaming })
 			streamReady(t, s)
 			exec(t, db, `insert into t values (1)`)
 			if got := showAll(l.next()); got != "I t (1)" || s.Note() != "" {
@@ -128,7 +128,7 @@ func TestWithoutLogicalReplicationRequestsAreAnswered(t *testing.T) {
 	}
 	c.Restart(t)
 	publish(t, db)
-	within(t, time.Minute, "changes are streamed", func() bool {
+	eventually(t, "changes are streamed", func() bool {
 		a, err := s.try("GET", "/readyz", "")
 		return err == nil && a.Status == 200 && a.Body == "ready\n" && metric(t, s, "fluxbase_changes_up") == 1
 	})
@@ -182,7 +182,7 @@ func TestALostSlotIsAGap(t *testing.T) {
 	l.next()
 	conn := db.Conn(t)
 	// The ring still holds the row, so the log must be kept, but the server won't.
-	within(t, time.Minute, "the slot is lost and made anew", func() bool {
+	eventually(t, "the slot is lost and made anew", func() bool {
 		for _, statement := range []string{`select pg_logical_emit_message(true, 'other', ''), pg_switch_wal()`, `checkpoint`} {
 			if _, err := conn.Exec(t.Context(), statement); err != nil {
 				t.Fatal(err)
@@ -289,7 +289,7 @@ func TestANewPublicationIsReadFromItsBeginning(t *testing.T) {
 	l.gap()
 	exec(t, db, `insert into t values (1)`)
 	exec(t, db, `create publication fluxbase_system for table ours`)
-	within(t, time.Minute, "it is read", func() bool { return strings.Contains(s.log.String(), "[fluxbase_system supabase_realtime]") })
+	eventually(t, "it is read", func() bool { return strings.Contains(s.log.String(), "[fluxbase_system supabase_realtime]") })
 	exec(t, db, `insert into ours values (1)`)
 	for _, want := range []string{"I t (1)", "I ours (1)"} {
 		if got := showAll(l.next()); got != want {

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/replication"
@@ -114,9 +113,9 @@ func TestStreamTakesABulkLoadInLittleMemory(t *testing.T) {
 	before := peakMemory(t, s)
 
 	exec(t, db, fmt.Sprintf(`insert into t select i, repeat('x', 200) from generate_series(1, %d) as i`, rows))
-	within(t, time.Minute, "the load is decoded", func() bool { return decoded() == float64(rows) })
+	eventually(t, "the load is decoded", func() bool { return decoded() == float64(rows) })
 	exec(t, db, fmt.Sprintf(`insert into t select -i, repeat('x', 8 * 1024 * 1024) from generate_series(1, 16) as i; delete from t where id %% 2 = 0`))
-	within(t, time.Minute, "large rows are decoded", func() bool { return decoded() == float64(rows+16) })
+	eventually(t, "large rows are decoded", func() bool { return decoded() == float64(rows+16) })
 	// A row of 8 MB is there twice at most, beside the ring and what Go has not yet freed.
 	peak := peakMemory(t, s)
 	if grown := peak - before; grown > 100<<20 {

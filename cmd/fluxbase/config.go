@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -12,23 +13,34 @@ import (
 	"github.com/kelseyhightower/envconfig"
 
 	"github.com/fluxbase/fluxbase/proxy"
+	"github.com/fluxbase/fluxbase/proxy/auth/captcha"
+	"github.com/fluxbase/fluxbase/proxy/auth/mail"
+	"github.com/fluxbase/fluxbase/proxy/auth/password"
+	"github.com/fluxbase/fluxbase/proxy/fetch"
+	"github.com/fluxbase/fluxbase/proxy/functions"
+	"github.com/fluxbase/fluxbase/proxy/idempotency"
+	"github.com/fluxbase/fluxbase/proxy/jobs/dispatch"
+	"github.com/fluxbase/fluxbase/proxy/limit"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/rest"
+	"github.com/fluxbase/fluxbase/proxy/seal"
 	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/fluxbase/fluxbase/proxy/trace"
 	"github.com/fluxbase/fluxbase/replication"
 	"github.com/fluxbase/fluxbase/replication/realtime"
 )
 
 // Config is what the process itself needs to know; each package has its own.
 type Config struct {
-	Modules   []string `envconfig:"FLUXBASE_MODULES" default:"all" desc:"Capabilities to serve, comma separated: rest, realtime; or all. realtime needs FLUXBASE_REPLICATION_DATABASE_URL. With rest alone nothing of ours needs to be installed in the database."`
+	Modules   []string `envconfig:"FLUXBASE_MODULES" default:"all" desc:"Capabilities to serve, comma separated: rest, auth, realtime, jobs, functions, admin; or all. realtime needs FLUXBASE_REPLICATION_DATABASE_URL; auth needs FLUXBASE_ENCRYPTION_KEY and FLUXBASE_SERVICE_DATABASE_URL, jobs and functions the latter, and functions Deno. With rest alone nothing of ours needs to be installed in the database."`
 	LogLevel  string   `envconfig:"FLUXBASE_LOG_LEVEL" default:"info" pgrst:"log-level" dropin:"error" desc:"debug, info (a line for each request), warn, error (failures of the server only), or crit (nearly nothing). In PostgREST's place warn has what is answered with 4xx too, and error all 5xx."`
 	LogQuery  bool     `envconfig:"FLUXBASE_LOG_QUERY" default:"false" pgrst:"log-query" desc:"Add the SQL of a request to its line in the log; the values are not in it."`
 	LogFormat string   `envconfig:"FLUXBASE_LOG_FORMAT" default:"json" desc:"json for machines, text for people."`
+	PublicURL string   `envconfig:"FLUXBASE_PUBLIC_URL" desc:"Where clients reach this server, https://api.example.com, for what names it in answers: the servers of the OpenAPI document. Never taken from Host or X-Forwarded-Host, which are what a client likes. Without it, the address listened on."`
 }
 
 // modules are the capabilities that FLUXBASE_MODULES can name.
-var modules = []string{"rest", "realtime"}
+var modules = []string{"rest", "auth", "realtime", "jobs", "functions", "admin"}
 
 // Check reports every setting that means nothing.
 func (c *Config) Check() error {
@@ -46,6 +58,9 @@ func (c *Config) Check() error {
 	}
 	if c.LogFormat != "json" && c.LogFormat != "text" {
 		errs = append(errs, fmt.Errorf("FLUXBASE_LOG_FORMAT is %q: give json or text", c.LogFormat))
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || c.PublicURL != u.Scheme+"://"+u.Host || u.Hostname() == "") {
+		errs = append(errs, fmt.Errorf("FLUXBASE_PUBLIC_URL is %q: give scheme and host without a path, https://api.example.com", c.PublicURL))
 	}
 	return errors.Join(errs...)
 }
@@ -71,13 +86,26 @@ type settings struct {
 	Server proxy.Config
 	DB     pg.Config
 	JWT    token.Config
+	Seal   seal.Config
 	Rest   rest.Config
-	DropIn DropInConfig
-	Stream replication.Config
+	// Idempotency is for what is beyond PostgREST in Rest.
+	Idempotency idempotency.Config
+	DropIn      DropInConfig
+	Stream      replication.Config
 	// Realtime is served where there is a stream.
-	Realtime realtime.Config
+	Realtime  realtime.Config
+	Passwords password.Config
+	Fetch     fetch.Config
+	Captcha   captcha.Config
+	Mail      mail.Config
+	Limit     limit.Config
+	Jobs      dispatch.Config
+	Functions functions.Config
+	Trace     trace.Config
 
 	dropIn bool
+	// dev says that nobody is served but who develops: mails without a server are printed.
+	dev bool
 	// ignored are variables that PostgREST may know, but not we.
 	ignored []string
 }
@@ -124,7 +152,7 @@ type checker interface{ Check() error }
 
 // all lists the Configs; docs/reference/config.md is generated from it.
 func (s *settings) all() []checker {
-	return []checker{&s.Main, &s.Server, &s.DB, &s.JWT, &s.Rest, &s.DropIn, &s.Stream, &s.Realtime}
+	return []checker{&s.Main, &s.Server, &s.DB, &s.JWT, &s.Seal, &s.Rest, &s.Idempotency, &s.DropIn, &s.Stream, &s.Realtime, &s.Passwords, &s.Mail, &s.Fetch, &s.Captcha, &s.Limit, &s.Trace, &s.Jobs, &s.Functions}
 }
 
 // loadSettings reads the environment and, in drop-in mode, what the database has
@@ -133,7 +161,7 @@ func (s *settings) all() []checker {
 func loadSettings(f flags, database map[string]string) (*settings, error) {
 	s := new(settings)
 	l := newLoader(f, database)
-	s.dropIn = l.dropIn
+	s.dropIn, s.dev = l.dropIn, f.plain
 	var errs []error
 	for _, c := range s.all() {
 		errs = append(errs, parseEnv(c)...)
@@ -163,6 +191,16 @@ func loadSettings(f flags, database map[string]string) (*settings, error) {
 	}
 	if slices.Contains(s.Main.Modules, "realtime") && s.Stream.DatabaseURL == "" {
 		errs = append(errs, errors.New("FLUXBASE_MODULES names realtime, which needs FLUXBASE_REPLICATION_DATABASE_URL"))
+	}
+	for _, module := range []string{"jobs", "functions"} {
+		if slices.Contains(s.Main.Modules, module) && s.DB.ServiceDatabaseURL == "" {
+			errs = append(errs, fmt.Errorf("FLUXBASE_MODULES names %s, and %w", module, errNoService))
+		}
+	}
+	if slices.Contains(s.Main.Modules, "auth") {
+		for _, err := range split(s.missingForAuth()) {
+			errs = append(errs, fmt.Errorf("FLUXBASE_MODULES names auth, and %w", err))
+		}
 	}
 	s.ignored = l.unknown()
 	if len(errs) == 0 {

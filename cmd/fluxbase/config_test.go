@@ -35,6 +35,11 @@ func TestAllMistakesOfAStartAreReportedTogether(t *testing.T) {
 		"FLUXBASE_SERVER_PORT":              "123456",
 		"FLUXBASE_SERVER_METRICS_ADDRESS":   "nowhere",
 		"FLUXBASE_SERVER_CORS_ORIGINS":      "app.example.com",
+		"FLUXBASE_SERVER_TRUSTED_PROXIES":   "balancer",
+		"FLUXBASE_SERVER_FORWARDED_HEADER":  "X-Real-IP",
+		"FLUXBASE_SERVER_TLS_CERT_FILE":     "/nowhere/cert.pem",
+		"FLUXBASE_SERVER_HSTS":              "max-age=1\r\nSet-Cookie: a=b",
+		"FLUXBASE_PUBLIC_URL":               "https://api.example.com/path",
 		"FLUXBASE_MODULES":                  "rest,teleport",
 		"FLUXBASE_LOG_LEVEL":                "loud",
 		"FLUXBASE_LOG_FORMAT":               "xml",
@@ -49,7 +54,8 @@ func TestAllMistakesOfAStartAreReportedTogether(t *testing.T) {
 	for _, name := range []string{
 		"FLUXBASE_DATABASE_URL", "FLUXBASE_SERVICE_DATABASE_URL", "FLUXBASE_DATABASE_MAX_CONNECTIONS",
 		"FLUXBASE_DATABASE_ACQUIRE_TIMEOUT", "FLUXBASE_SERVER_PORT", "FLUXBASE_SERVER_METRICS_ADDRESS",
-		"FLUXBASE_SERVER_CORS_ORIGINS", "FLUXBASE_MODULES", "FLUXBASE_LOG_LEVEL", "FLUXBASE_LOG_FORMAT", "FLUXBASE_JWT_SECRET",
+		"FLUXBASE_SERVER_CORS_ORIGINS", "FLUXBASE_SERVER_TRUSTED_PROXIES", "FLUXBASE_SERVER_FORWARDED_HEADER", "FLUXBASE_SERVER_TLS_KEY_FILE",
+		"FLUXBASE_SERVER_HSTS", "FLUXBASE_PUBLIC_URL", "FLUXBASE_MODULES", "FLUXBASE_LOG_LEVEL", "FLUXBASE_LOG_FORMAT", "FLUXBASE_JWT_SECRET",
 	} {
 		if n := strings.Count(text, "\n  - "+name); n != 1 {
 			t.Errorf("%s is reported %d times, want once", name, n)
@@ -93,6 +99,8 @@ func TestZeroAndNegativeMeanTheDefault(t *testing.T) {
 			"FLUXBASE_SERVICE_DATABASE_MAX_CONNECTIONS": v, "FLUXBASE_DATABASE_STATEMENT_CACHE": v,
 			"FLUXBASE_DATABASE_ACQUIRE_TIMEOUT": v + "s", "FLUXBASE_SERVER_REQUEST_TIMEOUT": v + "s",
 			"FLUXBASE_SERVER_BODY_LIMIT": v, "FLUXBASE_SERVER_MAX_HEADER_BYTES": v,
+			"FLUXBASE_SERVER_MAX_HEADERS": v, "FLUXBASE_SERVER_WRITE_TIMEOUT": v + "s", "FLUXBASE_SERVER_COMPRESSION_MIN_BYTES": v,
+			"FLUXBASE_SERVER_MAX_CONNECTIONS": v, "FLUXBASE_SERVER_MAX_CONNECTIONS_PER_IP": v,
 		})
 		set, err := loadSettings(flags{}, nil)
 		if err != nil {
@@ -100,7 +108,9 @@ func TestZeroAndNegativeMeanTheDefault(t *testing.T) {
 		}
 		db, server := set.DB, set.Server
 		if db.MaxConnections != 50 || db.MinConnections != 10 || db.ServiceMaxConnections != 10 || db.StatementCache != 500 ||
-			db.AcquireTimeout != 10*time.Second || server.RequestTimeout != 30*time.Second || server.BodyLimit != 10<<20 || server.MaxHeaderBytes != 64<<10 {
+			db.AcquireTimeout != 10*time.Second || server.RequestTimeout != 30*time.Second || server.BodyLimit != 0 || server.MaxHeaderBytes != 64<<10 ||
+			server.MaxConnections != 10000 || server.MaxConnectionsPerIP != 1000 ||
+			server.MaxHeaders != 100 || server.WriteTimeout != time.Minute || server.CompressionMin != 1<<10 || !server.Compression {
 			t.Errorf("%s: got %+v %+v", v, db, server)
 		}
 	}

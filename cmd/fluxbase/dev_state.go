@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fluxbase/fluxbase/cmd/fluxbase/demo"
+	"github.com/fluxbase/fluxbase/proxy/jobs"
 	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/sql"
 )
@@ -159,6 +160,9 @@ func (d *dev) summary(ctx context.Context, set *settings, baseURL string) {
 	fmt.Fprintf(d.out, "\nURL               %s\n", baseURL)
 	if set.Realtime.Inspect && set.Main.on("realtime") && set.Stream.DatabaseURL != "" {
 		fmt.Fprintf(d.out, "realtime, live    %s/realtime/v1/inspect\n", baseURL)
+	}
+	if set.Jobs.UI && set.Main.on("jobs") && set.Main.on("admin") {
+		fmt.Fprintf(d.out, "jobs, live        %s%s\n", baseURL, jobs.UI.Path)
 	}
 	secret, ok := signingSecret()
 	if !ok {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/fluxbase/fluxbase/proxy/jobs/dispatch"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 )
 
@@ -37,6 +38,7 @@ type doctor struct {
 	admin   *AdminConfig
 	db      pg.Config
 	modules Config
+	jobs    dispatch.Config
 	conn    *pgx.Conn
 
 	findings []finding
@@ -92,9 +94,12 @@ func newDoctor() (*doctor, error) {
 		return nil, err
 	}
 	d := &doctor{admin: admin}
-	errs := slices.Concat(parseEnv(&d.db), parseEnv(&d.modules))
+	errs := slices.Concat(parseEnv(&d.db), parseEnv(&d.modules), parseEnv(&d.jobs))
 	if len(errs) > 0 {
 		return nil, usageError{errors.Join(errs...)}
+	}
+	if err := d.jobs.Check(); err != nil {
+		return nil, usageError{err}
 	}
 	return d, nil
 }
@@ -116,8 +121,10 @@ func (d *doctor) examine(ctx context.Context) (err error) {
 		{"connections", d.checkConnections},
 		{"what is installed", d.checkInstalled},
 		{"the change stream", d.checkStream},
+		{"jobs", d.checkJobs},
 		{"exposed tables", d.checkTables},
 		{"the logins", d.checkLogins},
+		{"functions", d.checkFunctions},
 	} {
 		if err := check.run(ctx); err != nil {
 			return fmt.Errorf("look at %s: %w", check.what, err)

@@ -260,23 +260,49 @@ func (d *doctor) checkConnections(ctx context.Context) error {
 		   where coalesce(a.backend_type, 'client backend') = 'client backend'
 		   and a.pid <> pg_backend_pid()
 		   and a.usesysid is not null
-		   and a.usename not in ('authenticator', 'fluxbase_service'))`
+		   and a.usename not in ('authenticator', 'fluxbase_service', 'fluxbase_replication'))`
 	if err := d.conn.QueryRow(ctx, ask).Scan(&limit, &reserved, &used); err != nil {
 		return err
 	}
 	free := limit - reserved - used
-	if free >= d.db.MaxConnections {
-		d.report(levelOK, "", "connections: %d of %d are for Fluxbase, enough for %d processes of %d (FLUXBASE_DATABASE_MAX_CONNECTIONS)",
-			free, limit, free/d.db.MaxConnections, d.db.MaxConnections)
+	// Those that stream have a few beside their pools, and so have jobs.
+	jobs := d.jobsConnections()
+	each := d.db.MaxConnections + streamConnections + jobs
+	live, err := d.liveProcesses(ctx)
+	if err != nil {
+		return err
+	}
+	if live > 1 && live*each > free && free/live > streamConnections+jobs {
+		d.report(levelWarn, fmt.Sprintf("for each of them: export FLUXBASE_DATABASE_MAX_CONNECTIONS=%d\nor alter system set max_connections = %d;  -- then restart Postgres",
+			free/live-streamConnections-jobs, limit+live*each-free),
+			"%d processes serve this database now, and may open %d connections each (FLUXBASE_DATABASE_MAX_CONNECTIONS, %d to stream and %d for jobs): only %d of %d are for them",
+			live, each, streamConnections, jobs, free, limit)
 		return nil
 	}
-	mend := fmt.Sprintf("alter system set max_connections = %d;  -- then restart Postgres", limit+d.db.MaxConnections-free)
-	if free > 0 {
-		mend = fmt.Sprintf("export FLUXBASE_DATABASE_MAX_CONNECTIONS=%d\nor %s", free, mend)
+	one := d.db.MaxConnections + jobs
+	if free >= one {
+		d.report(levelOK, "", "connections: %d of %d are for Fluxbase, enough for %d processes of %d (FLUXBASE_DATABASE_MAX_CONNECTIONS, and %d for jobs)",
+			free, limit, free/one, one, jobs)
+		return nil
 	}
-	d.report(levelFail, mend, "one process may open %d connections (FLUXBASE_DATABASE_MAX_CONNECTIONS), and only %d of %d are free "+
-		"(%d reserved, %d used by others)", d.db.MaxConnections, max(free, 0), limit, reserved, used)
+	mend := fmt.Sprintf("alter system set max_connections = %d;  -- then restart Postgres", limit+one-free)
+	if free > jobs {
+		mend = fmt.Sprintf("export FLUXBASE_DATABASE_MAX_CONNECTIONS=%d\nor %s", free-jobs, mend)
+	}
+	d.report(levelFail, mend, "one process may open %d connections (FLUXBASE_DATABASE_MAX_CONNECTIONS, and %d for jobs), and only %d of %d are free "+
+		"(%d reserved, %d used by others)", one, jobs, max(free, 0), limit, reserved, used)
 	return nil
+}
+
+// liveProcesses counts those that hold a lease, as each does that streams; 0 where there
+// is nothing to tell.
+func (d *doctor) liveProcesses(ctx context.Context) (n int, err error) {
+	var known bool
+	const ask = `select coalesce(has_table_privilege(to_regclass('fluxbase.proxies'), 'select'), false)`
+	if err := d.conn.QueryRow(ctx, ask).Scan(&known); err != nil || !known {
+		return 0, err
+	}
+	return n, d.conn.QueryRow(ctx, `select count(*) from fluxbase.proxies as p where p.live_until > now()`).Scan(&n)
 }
 
 func (d *doctor) checkInstalled(ctx context.Context) error {

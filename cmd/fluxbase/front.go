@@ -14,9 +14,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/fluxbase/fluxbase/proxy"
+	"github.com/fluxbase/fluxbase/proxy/auth/hook"
+	"github.com/fluxbase/fluxbase/proxy/auth/mail"
 	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/functions"
+	"github.com/fluxbase/fluxbase/proxy/idempotency"
+	"github.com/fluxbase/fluxbase/proxy/jobs/wake"
+	"github.com/fluxbase/fluxbase/proxy/limit"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/rest"
+	"github.com/fluxbase/fluxbase/proxy/seal"
 	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
@@ -31,11 +38,25 @@ type front struct {
 	log        *slog.Logger
 	pools      map[string]*pg.DB
 	address    string // where clients reach us
+	url        string // as they write it; empty if nobody has said
 	dropIn     bool
-	realtime   bool            // whether channels are served
+	endpoints  []web.Endpoint  // of the others that serve
 	background *sync.WaitGroup // of stores; they end with the context of use
 	versions   rest.Versions   // nil without a stream
+	limits     *limit.Limiter  // nil: none
 	announced  func() bool     // whether schemaChanged is called for every change
+	ring       *token.KeyRing
+	keys       func(context.Context) (*token.ServiceKeys, error) // nil where there are none
+	issued     *token.Issued                                     // nil where there are none
+	signer     *token.Signer                                     // nil where none are issued
+	seals      *seal.Keys
+	hooks      *hook.Hooks // of auth, as mails; nil where auth is not served
+	mails      *mail.Sender
+	catalog    *functions.Catalog                // of functions; nil where these are not served
+	functions  atomic.Pointer[functions.Handler] // as catalog
+	waker      *wake.Waker                       // of who waits for jobs; nil where these are not served
+	issuer     string                            // of the tokens that are signed here; empty if nobody has said
+	once       *idempotency.Keys
 	current    atomic.Pointer[back]
 }
 
@@ -126,7 +147,7 @@ func (f *front) use(ctx context.Context, set *settings) error {
 	var err error
 	if keepTokens {
 		b.tokens, b.forget = old.tokens, old.forget
-	} else if b.tokens, err = token.New(set.JWT); err != nil {
+	} else if b.tokens, err = f.verifier(set.JWT); err != nil {
 		return err
 	}
 	b.handlerReg.MustRegister(b.tokens)
@@ -137,13 +158,18 @@ func (f *front) use(ctx context.Context, set *settings) error {
 		b.store = catalog.NewStore(f.pools[requestPool], b.Catalog(), b.storeReg, f.log)
 		b.store.Follow(f.announced, announcedEvery)
 	}
-	b.handler, err = rest.New(set.Rest, rest.Deps{
+	deps := rest.Deps{
 		Anon: f.pools[requestPool], Service: f.pools[servicePool], Tokens: b.tokens,
-		Catalog: b.store, Registerer: b.handlerReg, Log: f.log, Address: f.address,
-		Realtime: f.realtime,
-		Versions: f.versions,
-	})
-	if err != nil {
+		Catalog: b.store, Registerer: b.handlerReg, Log: f.log, Address: f.address, URL: f.url,
+		Endpoints: f.endpoints, Versions: f.versions,
+	}
+	if set.Rest.Extensions {
+		deps.Once = f.once
+	}
+	if f.limits != nil {
+		deps.Limits = f.limits
+	}
+	if b.handler, err = rest.New(set.Rest, deps); err != nil {
 		return err
 	}
 	if !keep {
@@ -169,6 +195,58 @@ func (f *front) use(ctx context.Context, set *settings) error {
 		old.stop()
 	}
 	return nil
+}
+
+// verifier checks the tokens and keys of requests.
+func (f *front) verifier(cfg token.Config) (*token.Verifier, error) {
+	v, err := token.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if f.keys != nil {
+		v.UseKeys(f.keys)
+	}
+	if f.issued != nil {
+		v.UseIssued(f.issued, f.issuer)
+	}
+	return v, nil
+}
+
+// tokensDB is the database to ask for the tokens that were issued here, where nothing says
+// what becomes of them; nil if it holds nothing of ours.
+func (f *front) tokensDB(context.Context) (*pg.DB, error) {
+	if b := f.current.Load(); b != nil {
+		cat := b.store.Current()
+		if cat == nil {
+			return nil, web.CatalogNotLoaded
+		}
+		if !cat.Sessions {
+			return nil, nil
+		}
+	}
+	return f.pools[requestPool], nil
+}
+
+// readKeys asks the database for the service keys, where nothing says when they change.
+func (f *front) readKeys(ctx context.Context) (*token.ServiceKeys, error) {
+	if b := f.current.Load(); b != nil {
+		cat := b.store.Current()
+		if cat == nil {
+			return nil, web.CatalogNotLoaded
+		}
+		if !cat.ServiceKeys {
+			return nil, nil
+		}
+	}
+	return f.ring.Read(ctx, f.pools[requestPool])
+}
+
+// keepKeys tells the database how service keys are used, if it holds any.
+func (f *front) keepKeys(ctx context.Context) {
+	f.ring.Keep(ctx, f.pools[requestPool], func() bool {
+		b := f.current.Load()
+		return b == nil || b.store.Current() != nil && b.store.Current().ServiceKeys
+	}, f.log)
 }
 
 // live is what the server around it takes of a configuration.

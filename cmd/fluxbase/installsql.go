@@ -146,7 +146,7 @@ begin
       c.oid in (
         '` + sql.OursTable + `'::regclass, 'fluxbase.code'::regclass,
         'fluxbase.message_keys'::regclass, 'fluxbase.message_keys_id_seq'::regclass,
-        'pagination.keys'::regclass, 'pagination.keys_id_seq'::regclass
+        'pagination.keys'::regclass, 'pagination.keys_id_seq'::regclass, 'jobs.rotation'::regclass
       ) as is_made_by_install
     from pg_catalog.pg_extension as e
     join pg_catalog.pg_depend as d

@@ -51,6 +51,7 @@ With --user it prints a token of that user instead, to try policies with.`,
 	cmd.Flags().StringVar(&secret, "jwt-secret", "", "sign with this secret instead of a new one (for --user: of FLUXBASE_JWT_SECRET)")
 	cmd.Flags().StringVar(&user, "user", "", "print a token of this user (the claim sub, what auth.uid() returns)")
 	cmd.Flags().DurationVar(&life, "life", time.Hour, "how long the user's token is good")
+	cmd.AddCommand(newKeysRotateCmd())
 	return cmd
 }
 

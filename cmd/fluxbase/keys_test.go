@@ -36,7 +36,7 @@ func TestKeysAreTaken(t *testing.T) {
 		env["FLUXBASE_SERVICE_ROLE_KEY"]: {Role: "service_role"},
 		strings.TrimSpace(user.String()): {Role: "authenticated", Claims: `"sub":"ada"`},
 	} {
-		got, err := verifier.Caller(http.Header{"Authorization": {"Bearer " + key}})
+		got, err := verifier.Caller(t.Context(), http.Header{"Authorization": {"Bearer " + key}}, token.From{})
 		if err != nil || got.Role != want.Role || !strings.Contains(got.Claims, want.Claims) {
 			t.Errorf("got %+v (%v), want %+v", got, err, want)
 		}

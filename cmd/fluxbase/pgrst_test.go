@@ -18,14 +18,14 @@ func TestDropInHasPostgRESTsDefaults(t *testing.T) {
 	}
 	if !s.dropIn || s.Server.Address() != "0.0.0.0:3000" || s.Server.MetricsAddress != "off" || s.JWT.AnonRole != "" ||
 		s.DB.DatabaseURL != "postgresql://" || s.DB.MaxConnections != 10 || s.Main.LogLevel != "error" || s.Rest.Prefix != "/" ||
-		!reflect.DeepEqual(s.Rest.ExtraSearchPath, []string{"public"}) || s.live().Errors != web.Strict {
+		!reflect.DeepEqual(s.Rest.ExtraSearchPath, []string{"public"}) || s.live().Errors != web.Strict || s.Server.Compression {
 		t.Errorf("got %+v", s)
 	}
 	setenv(t, map[string]string{"FLUXBASE_DATABASE_URL": goodURL, "PGRST_DB_SCHEMAS": "api"})
 	if s, err = loadSettings(flags{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if s.dropIn || s.Server.Port != 8080 || s.JWT.AnonRole != "anon" || s.live().Errors != web.Plain || s.Rest.Schemas[0] != "api" {
+	if s.dropIn || s.Server.Port != 8080 || s.JWT.AnonRole != "anon" || s.live().Errors != web.Plain || s.Rest.Schemas[0] != "api" || !s.Server.Compression {
 		t.Errorf("not a drop-in: %+v", s)
 	}
 }

@@ -16,17 +16,18 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
-var update = flag.Bool("update", false, "write docs/reference instead of comparing with it")
+var update = flag.Bool("update", false, "write the references instead of comparing with them")
 
 // The references are generated from the code, so they can't be wrong; this test
 // keeps the committed files equal to it.
 func TestReferenceIsCurrent(t *testing.T) {
 	for name, text := range map[string]string{
-		"config.md": configReference(),
-		"errors.md": errorReference(),
-		"cli.md":    commandReference(newRootCmd()),
+		"docs/reference/config.md": configReference(),
+		"docs/reference/errors.md": errorReference(),
+		"docs/reference/cli.md":    commandReference(newRootCmd()),
+		"sdk/js/src/codes.ts":      codeTypes(),
 	} {
-		path := filepath.Join("..", "..", "docs", "reference", name)
+		path := filepath.Join("..", "..", name)
 		if *update {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
@@ -48,7 +49,7 @@ func configReference() string {
 		"authenticator set pgrst.db_schemas = 'api'`, in drop-in mode), and from the `PGRST_` variable named here; the first of\n" +
 		"these wins. Drop-in mode is on where `PGRST_DB_URI` is set or the prefix is `/`; defaults are then those after \"drop-in\".\n" +
 		"`PGRST_APP_SETTINGS_X` (or `FLUXBASE_REST_APP_SETTINGS_X`) is `current_setting('app.settings.x')` in each request.\n")
-	titles := []string{"Process", "HTTP server", "Database", "Tokens", "REST", "In PostgREST's place", "Change stream", "Realtime"}
+	titles := []string{"Process", "HTTP server", "Database", "Tokens", "Sealed secrets", "REST", "Idempotency keys", "In PostgREST's place", "Change stream", "Realtime", "Passwords", "Mail", "Requests of auth", "CAPTCHA", "Rate limits", "Tracing", "Jobs", "Functions"}
 	for i, c := range new(settings).all() {
 		fmt.Fprintf(&b, "\n## %s\n\n| variable | type | default | what and why |\n| --- | --- | --- | --- |\n", titles[i])
 		writeFields(&b, reflect.TypeOf(c).Elem())
@@ -93,16 +94,35 @@ func errorReference() string {
 		`{"code":"42501","message":"permission denied for table notes","details":null,"hint":null,` + "\n" +
 		` "error":"permission denied for table notes","request_id":"2EJYVR6V6TCDGJMLGWH4Z7BD2U"}` + "\n```\n\n" +
 		"`code` is what a program switches on, `message` (and `error`, the same text) is for people, `details` and `hint` may be\n" +
-		"null. The request id is also in the `X-Request-Id` header, in our log, and in Postgres as\n`current_setting('request.id')`.\n\n" +
-		"In the place of a PostgREST an error has the first four keys only, and with\n`FLUXBASE_REST_CLIENT_ERROR_VERBOSITY=minimal` it has `code` and `message` only.\n\n" +
-		"## Codes\n\n| code | status | when |\n| --- | --- | --- |\n")
+		"null. The [request id](../how-to/follow-a-request.md) is also in the `X-Request-Id` header, in our log, and in Postgres as\n`current_setting('request.id')`.\n\n" +
+		"Who prefers `application/problem+json` in `Accept` gets the same as RFC 9457 has it: the code is `code` and, with\n`urn:fluxbase:error:` before it, `type`; " +
+		"`detail` is the message, `title` what the table below says of the code.\n\n" +
+		"In the place of a PostgREST an error has the first four keys only, and with\n`FLUXBASE_REST_CLIENT_ERROR_VERBOSITY=minimal` it has `code` and `message` only; " +
+		"neither knows problem+json. Within our own TLS, what is\nno HTTP at all is refused in plain text.\n\n" +
+		"`/openapi.json` tells which codes a route may answer with, and the advice for each, under `x-codes`.\n\n" +
+		"## What to do\n\n| advice | that is |\n| --- | --- |\n")
+	for _, a := range web.Advices {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", a.Advice, a.Meaning)
+	}
+	b.WriteString("\n## Codes\n\n| code | status | when | what to do |\n| --- | --- | --- | --- |\n")
 	for _, c := range web.Codes {
-		fmt.Fprintf(&b, "| `%s` | %d | %s |\n", c.Code, c.Status, c.Meaning)
+		fmt.Fprintf(&b, "| `%s` | %d | %s | %s |\n", c.Code, c.Status, c.Meaning, web.AdviceFor(c.Code, c.Status))
 	}
 	b.WriteString("\n## SQLSTATEs\n\nAn error of Postgres keeps its SQLSTATE as code. The longest matching prefix decides the status; all others are 400.\n" +
-		"`raise sqlstate 'PT402'` answers with status 402.\n\n| SQLSTATE | status | class |\n| --- | --- | --- |\n")
+		"`raise sqlstate 'PT402'` answers with status 402. What to do is the same, but for `55P03` (a lock that others hold), which\n" +
+		"is to be tried again, and `57014` (too slow), which asks for less.\n\n| SQLSTATE | status | class | what to do |\n| --- | --- | --- | --- |\n")
 	for _, c := range web.Classes {
-		fmt.Fprintf(&b, "| `%s` | %d | %s |\n", c.Prefix, c.Status, c.Meaning)
+		fmt.Fprintf(&b, "| `%s` | %d | %s | %s |\n", c.Prefix, c.Status, c.Meaning, web.AdviceFor(c.Prefix, c.Status))
+	}
+	return b.String()
+}
+
+// codeTypes are the codes for TypeScript, so that an editor of a program knows them.
+func codeTypes() string {
+	var b strings.Builder
+	b.WriteString("// Generated by make docs; edit the table in proxy/web/codes.go instead.\n\n/** The codes of Fluxbase and PostgREST; besides, a code may be any SQLSTATE, or what a function raises. */\nexport type Code =\n")
+	for _, c := range web.Codes {
+		fmt.Fprintf(&b, "  | '%s'\n", c.Code)
 	}
 	return b.String()
 }

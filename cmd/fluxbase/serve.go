@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -16,7 +19,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxbase/fluxbase/proxy"
+	adminapi "github.com/fluxbase/fluxbase/proxy/admin"
+	"github.com/fluxbase/fluxbase/proxy/auth"
+	"github.com/fluxbase/fluxbase/proxy/functions"
+	"github.com/fluxbase/fluxbase/proxy/idempotency"
+	"github.com/fluxbase/fluxbase/proxy/jobs"
+	"github.com/fluxbase/fluxbase/proxy/jobs/wake"
+	"github.com/fluxbase/fluxbase/proxy/limit"
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/token"
+	"github.com/fluxbase/fluxbase/proxy/trace"
+	"github.com/fluxbase/fluxbase/proxy/web"
+	"github.com/fluxbase/fluxbase/replication/realtime"
 )
 
 func newServeCmd() *cobra.Command {
@@ -62,6 +76,9 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 	go tuneGC(ctx)
 	log, flush := newLogger(set.Main, logTo)
 	defer flush()
+	if set.Trace.On() {
+		log = slog.New(trace.Handler{Handler: log.Handler()})
+	}
 
 	l, err := set.public().listen(ctx)
 	if err != nil {
@@ -81,12 +98,21 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
+	tracer, err := trace.New(ctx, set.Trace, trace.About{Version: version, URL: cmp.Or(set.publicURL(l), baseURL(set.Server.Scheme(), l.Addr()))}, log, reg)
+	if err != nil {
+		return err
+	}
+	defer tracer.Close()
+	ctx = tracer.Into(ctx)
+
 	pools, err := openPools(ctx, set.DB)
 	if err != nil {
 		return err
 	}
 	defer closePools(pools)
 
+	endFunctions := func() {}
+	defer func() { endFunctions() }() // when nothing calls them any more
 	var background sync.WaitGroup
 	defer background.Wait()
 	ctx, fail := context.WithCancelCause(ctx)
@@ -95,20 +121,110 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 		return err
 	}
 
-	deps := proxy.Deps{Log: log, Reg: reg, Pools: pools, Notes: map[string]func() string{}, ReadyFor: map[string]func() error{}}
+	deps := proxy.Deps{Log: log, Reg: reg, Tracer: tracer, Pools: pools, Notes: map[string]func() string{}, ReadyFor: map[string]func() error{}}
 	front := &front{
-		log: log, pools: pools, background: &background, address: address(set, l), dropIn: set.dropIn,
-		announced: func() bool { return false },
+		log: log, pools: pools, background: &background, address: address(set, l), url: set.publicURL(l), dropIn: set.dropIn,
+		announced: func() bool { return false }, ring: token.NewKeyRing(), once: idempotency.New(set.Idempotency, reg),
+	}
+	if !set.dropIn {
+		front.keys = front.readKeys
+		front.issued = token.NewIssued(front.tokensDB)
+		if set.Main.PublicURL != "" {
+			front.issuer = set.Main.PublicURL + auth.Prefix
+		}
 	}
 	r := &reloader{flags: f, log: log, front: front, set: set, wake: make(chan struct{}, 1), fail: fail}
 	deps.Ready = append(deps.Ready, r.connected)
+	if !set.dropIn && !set.Limit.Off() {
+		if err := limits(ctx, set, front, &deps); err != nil {
+			return err
+		}
+	}
+	if set.Main.on("auth") && !set.dropIn {
+		if missing := set.missingForAuth(); missing != nil {
+			log.Info("auth is not served", "missing", missing)
+		} else if err := front.newSigner(set, l); err != nil {
+			return err
+		}
+	}
+	if set.Main.on("jobs") && !set.dropIn {
+		if set.DB.ServiceDatabaseURL == "" {
+			log.Info("jobs are not served", "missing", errNoService)
+		} else {
+			front.waker = wake.New(pools[servicePool], log)
+		}
+	}
+	if set.Main.on("functions") && !set.dropIn {
+		if set.DB.ServiceDatabaseURL == "" {
+			log.Info("functions are not served", "missing", errNoService)
+		} else if err := front.newCatalog(set); err != nil {
+			return err
+		}
+	}
 	if set.Stream.DatabaseURL != "" {
 		if err := stream(ctx, set, l.Addr().String(), front, reg, &deps); err != nil {
 			return err
 		}
 	}
-	front.realtime = deps.Realtime != nil
+	if front.limits != nil {
+		defer front.limits.Close()
+		background.Go(func() { front.limits.Run(ctx) })
+	}
+	front.endpoints = proxy.Endpoints
+	if deps.Realtime != nil {
+		front.endpoints = slices.Concat(front.endpoints, realtime.Endpoints())
+	}
+	if front.signer != nil {
+		if err := front.sendMails(ctx, set, l, reg); err != nil {
+			return err
+		}
+	}
+	if set.Main.on("admin") && !set.dropIn {
+		var more []web.OperatorRoute
+		if front.mails != nil {
+			more = slices.Concat(front.mails.Operations(), front.hooks.Operations())
+		}
+		if front.catalog != nil {
+			operations, err := front.functionOperations(set)
+			if err != nil {
+				return err
+			}
+			more = slices.Concat(more, operations)
+		}
+		if front.waker != nil {
+			more = slices.Concat(more, jobs.Operations())
+		}
+		if err := administer(ctx, set, front, &deps, more); err != nil {
+			return err
+		}
+		front.endpoints = slices.Concat(front.endpoints, adminapi.Endpoints(more...))
+		if front.waker != nil && set.Jobs.UI {
+			front.endpoints = slices.Concat(front.endpoints, jobs.PageEndpoints())
+			deps.Admin = beside(jobs.UI, deps.Admin)
+		}
+	}
+	if front.signer != nil {
+		if err := authenticate(ctx, set, l, front, reg, &deps); err != nil {
+			return err
+		}
+		front.endpoints = slices.Concat(front.endpoints, auth.Endpoints())
+	}
+	if front.catalog != nil {
+		if endFunctions, err = edge(ctx, set, l, front, &deps); err != nil {
+			return err
+		}
+		front.endpoints = slices.Concat(front.endpoints, functions.Endpoints())
+	}
+	if front.waker != nil {
+		if err := queue(ctx, set, l, front, &deps); err != nil {
+			return err
+		}
+		front.endpoints = slices.Concat(front.endpoints, jobs.Endpoints())
+	}
 	if set.Main.on("rest") {
+		if set.Rest.Extensions {
+			background.Go(func() { front.once.Sweep(ctx, pools[requestPool], log) })
+		}
 		if complete {
 			if err := front.use(ctx, set); err != nil {
 				return err
@@ -120,10 +236,13 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 		}
 		deps.Ready = append(deps.Ready, front.Ready)
 	}
+	if front.keys != nil {
+		background.Go(func() { front.keepKeys(ctx) })
+	}
 	deps.Live = set.live()
 	r.server = proxy.New(set.Server, deps)
 	if at, on := set.admin(); on {
-		admin := &admin{log: log, metrics: front.metrics(reg), ready: r.server.Ready, public: l.Addr()}
+		admin := &admin{log: log, metrics: front.metrics(reg), ready: r.server.Ready, public: l.Addr(), dropIn: set.dropIn}
 		if err := admin.serve(ctx, at, set.Server, &background); err != nil {
 			return err
 		}
@@ -140,7 +259,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 			r.ask(false, true)
 		}
 	}
-	url := baseURL(l.Addr())
+	url := baseURL(set.Server.Scheme(), l.Addr())
 	log.Info("serving", "url", url, "modules", set.Main.Modules, "version", version)
 	ready(set, url)
 	if err := r.server.Serve(ctx, l); err != nil {
@@ -150,6 +269,63 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 		return *lost
 	}
 	return nil
+}
+
+// limits makes what refuses too many requests, and reads its rules if the database is
+// there.
+func limits(ctx context.Context, set *settings, f *front, deps *proxy.Deps) (err error) {
+	d := limit.Deps{DB: f.pools[requestPool], Prefix: set.Rest.Prefix, Log: deps.Log, Reg: deps.Reg}
+	if service := f.pools[servicePool]; service != nil {
+		d.DB, d.Role = service, "service_role"
+	}
+	if f.limits, err = limit.New(set.Limit, d); err != nil {
+		return err
+	}
+	deps.Limit = f.limits.Early
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := f.limits.Load(ctx); err != nil {
+		deps.Log.Warn("the rate limits can't be read yet; answering 503 until they can", "error", err)
+	}
+	return nil
+}
+
+// administer makes what answers operators.
+func administer(ctx context.Context, set *settings, f *front, deps *proxy.Deps, more []web.OperatorRoute) error {
+	tokens, err := f.verifier(set.JWT)
+	if err != nil {
+		return err
+	}
+	f.background.Go(func() { tokens.Follow(ctx, deps.Log) })
+	db := f.pools[servicePool]
+	if db == nil {
+		db = f.pools[requestPool]
+	}
+	var perCaller adminapi.Limit
+	if f.limits != nil {
+		perCaller = f.limits.Caller
+	}
+	deps.Admin = adminapi.New(db, tokens, perCaller, more...).Serve
+	return nil
+}
+
+// beside serves a page below the prefix of another handler, to whoever asks: it holds
+// nothing secret.
+func beside(page web.Page, other web.Handler) web.Handler {
+	return func(w *web.Response, r *http.Request) error {
+		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && page.Has(r.URL.EscapedPath()) {
+			return page.Serve(w, r)
+		}
+		return other(w, r)
+	}
+}
+
+// publicURL is the URL that clients know, where one is given or can be told from TLS.
+func (s *settings) publicURL(l net.Listener) string {
+	if s.Main.PublicURL == "" && s.Server.Scheme() == "https" {
+		return "https://" + address(s, l)
+	}
+	return s.Main.PublicURL
 }
 
 // address is where clients reach l, as far as we know.

@@ -5,6 +5,9 @@ create or replace function pagination.rotate_key()
   security definer
   set search_path = pg_catalog, pg_temp
 as $$
+  -- Who calls at the same time would not see the key made here, and leave an old one.
+  lock table pagination.keys in share row exclusive mode;
+
   -- Four uuids have 488 random bits, of which HMAC-SHA-256 makes use of 256.
   insert into pagination.keys (inner_block, outer_block)
   select

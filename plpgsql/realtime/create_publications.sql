@@ -6,6 +6,8 @@ create or replace function realtime.create_publications()
 as $$
 declare
   v_publication name;
+  v_table regclass;
+  v_columns text;
 begin
   foreach v_publication in array array['supabase_realtime', 'fluxbase_system']::name[] loop
     -- One that is there, as in a database from Supabase, stays whose it is.
@@ -21,25 +23,29 @@ begin
     end;
   end loop;
 
-  -- What steers the product. Of keys only that there is another one.
-  if not exists (
-    select
-    from pg_publication_rel as r
-    join pg_publication as p on p.oid = r.prpubid
-    where p.pubname = 'fluxbase_system'
-    and r.prrelid = 'fluxbase.message_keys'::regclass
-  ) then
-    alter publication fluxbase_system add table only fluxbase.message_keys (id);
-  end if;
-  if not exists (
-    select
-    from pg_publication_rel as r
-    join pg_publication as p on p.oid = r.prpubid
-    where p.pubname = 'fluxbase_system'
-    and r.prrelid = 'fluxbase.settings'::regclass
-  ) then
-    alter publication fluxbase_system add table only fluxbase.settings;
-  end if;
+  -- What steers the product. Of keys only that something about them changed.
+  for v_table, v_columns in
+    values
+      ('fluxbase.message_keys'::regclass, ' (id)'),
+      ('fluxbase.settings', ''),
+      ('auth.service_keys', ' (id)'),
+      ('auth.legacy_key_revocations', ' (id)'),
+      ('auth.signing_keys', ' (kid)'),
+      ('auth.ended_sessions', ''),
+      ('auth.settings', ' (name)'),
+      ('ratelimit.rules', ''),
+      ('functions.functions', ' (name)'),
+      ('functions.secrets', ' (name)')
+  loop
+    continue when exists (
+      select
+      from pg_publication_rel as r
+      join pg_publication as p on p.oid = r.prpubid
+      where p.pubname = 'fluxbase_system'
+      and r.prrelid = v_table
+    );
+    execute format('alter publication fluxbase_system add table only %s%s', v_table, v_columns);
+  end loop;
 exception
   when duplicate_object or unique_violation then
     null; -- another added it meanwhile

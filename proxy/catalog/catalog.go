@@ -20,6 +20,10 @@ type Catalog struct {
 	distances map[cast]string
 	handlers  map[handlerKey]*Handler
 	guards    map[guardKey]*Guard
+	// ServiceKeys tells that the database may hold service keys.
+	ServiceKeys bool
+	// Sessions tells that the database may hold sessions of users, and keys that sign.
+	Sessions bool
 	// mayReadGuards is nil where there are none.
 	mayReadGuards *bool
 }

@@ -111,9 +111,13 @@ func textArray(list []string) []byte {
 // wire is the document that load.sql gives; its keys are short because there
 // are many.
 type wire struct {
-	Server  int
-	Guards  *bool
-	Schemas []struct {
+	Server int
+	Guards *bool
+	// ServiceKeys is missing in a document of nothing but a schema.
+	ServiceKeys bool `json:"service_keys"`
+	// Sessions is too.
+	Sessions bool `json:"sessions"`
+	Schemas  []struct {
 		Name    string `json:"n"`
 		Comment string `json:"c"`
 	}
@@ -235,6 +239,8 @@ func (w *wire) catalog() *Catalog {
 		handlers:  make(map[handlerKey]*Handler, len(w.Handlers)),
 
 		mayReadGuards: w.Guards,
+		ServiceKeys:   w.ServiceKeys,
+		Sessions:      w.Sessions,
 	}
 	for _, s := range w.Schemas {
 		c.schemas[s.Name] = &Schema{

@@ -144,6 +144,9 @@ select json_build_object(
       and c.relname = 'guards'
       and pg_relation_size(c.oid) > 0
   ),
+  -- Whether there may be service keys.
+  'service_keys', to_regprocedure('auth.read_service_keys()') is not null,
+  'sessions', to_regprocedure('auth.check_sessions(uuid[])') is not null,
   'schemas', (
     select json_agg(json_build_object(
       'n', n.nspname,

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fluxbase/fluxbase/proxy/trace"
 	"github.com/fluxbase/fluxbase/proxy/wait"
 	"github.com/fluxbase/fluxbase/proxy/web"
 	"github.com/prometheus/client_golang/prometheus"
@@ -216,6 +217,8 @@ func (s *Store) readFingerprint(ctx context.Context) (string, error) {
 // When the database can't be asked, or has no connection free for patience, it
 // gives what stands.
 func (s *Store) Fresh(ctx context.Context) *Catalog {
+	_, span := trace.Start(ctx, "wait for the catalogue")
+	defer span.End()
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {

@@ -13,6 +13,10 @@ type Source interface {
 	// a copy of a table current: subscribe, read the table, then apply what Next
 	// gives, and read again at each Gap.
 	Subscribe(Options) Subscription
+	// Read gives take the wanted transactions after from that are kept now, in their
+	// order, until it returns false. It waits for nothing, and take must not either. Its
+	// error is a *Gap, and then take has got none, or ErrClosed.
+	Read(want Want, from Position, take func(*Transaction) bool) error
 	// State tells how the source is.
 	State() State
 }

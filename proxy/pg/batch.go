@@ -144,7 +144,20 @@ func (b *batch) read(lines bool) (res *Result, err error) {
 	}
 }
 
+// FirstError is an error of Tx.First or of the settings that go with it.
+type FirstError struct{ error }
+
+func (e FirstError) Unwrap() error { return e.error }
+
 func (b *batch) readStep(st *step, lines bool) (*Result, error) {
+	r, err := b.readAnswer(st, lines)
+	if err != nil && (st.kind == stepFirst || st.of == stepFirst) {
+		err = FirstError{err}
+	}
+	return r, err
+}
+
+func (b *batch) readAnswer(st *step, lines bool) (*Result, error) {
 	got, err := b.p.GetResults()
 	if err != nil {
 		return nil, err
@@ -154,7 +167,7 @@ func (b *batch) readStep(st *step, lines bool) (*Result, error) {
 		desc := got.(*pgconn.StatementDescription)
 		desc.Name = st.stmt.name
 		st.stmt.desc = desc
-	case stepDropped:
+	case stepDropped, stepFirst:
 		_, err = got.(*pgconn.ResultReader).Close()
 	case stepCounted:
 		tag, err := got.(*pgconn.ResultReader).Close()

@@ -21,6 +21,7 @@ type Config struct {
 	MaxLifetime           time.Duration `envconfig:"FLUXBASE_DATABASE_MAX_LIFETIME" default:"30m" pgrst:"db-pool-max-lifetime" desc:"After this long a connection is replaced, so that backends don't grow and fail-overs are noticed."`
 	MaxIdleTime           time.Duration `envconfig:"FLUXBASE_DATABASE_MAX_IDLE_TIME" default:"30s" pgrst:"db-pool-max-idletime,db-pool-timeout" desc:"Idle connections beyond the minimum are closed after this long."`
 	PreparedStatements    bool          `envconfig:"FLUXBASE_DATABASE_PREPARED_STATEMENTS" default:"true" pgrst:"db-prepared-statements" desc:"Name statements and use them again. Set to false behind PgBouncer in transaction mode before 1.21."`
+	NameRequests          bool          `envconfig:"FLUXBASE_DATABASE_NAME_REQUESTS" default:"false" desc:"Make application_name \"fluxbase REQUEST_ID\" for as long as a request's transaction lasts, so that Postgres's log (%a in log_line_prefix) and pg_stat_activity name the request of each line."`
 	StatementCache        int           `envconfig:"FLUXBASE_DATABASE_STATEMENT_CACHE" default:"500" desc:"Prepared statements kept on each connection; bounds the memory of a backend, which holds a plan for each. Their texts take at most 1 MiB."`
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // DB runs transactions on a pool of connections of one login.
@@ -18,6 +19,8 @@ type DB struct {
 	pool    *pgxpool.Pool
 	queue   *queue
 	acquire time.Duration
+	// about is what each span says.
+	about []attribute.KeyValue
 
 	gaveUp, shared atomic.Int64
 	// readOnly tells that transactions of the login are read-only unless they begin
@@ -47,13 +50,9 @@ func Open(ctx context.Context, cfg Config, url string, hi, lo int) (*DB, error) 
 	pc.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &canceller{conn: conn}
 	}
-	statements := cfg.StatementCache
-	if !cfg.PreparedStatements {
-		statements = 0
-	}
-	db := &DB{queue: newQueue(hi), acquire: cfg.AcquireTimeout}
+	db := &DB{queue: newQueue(hi), acquire: cfg.AcquireTimeout, about: aboutServer(pc.ConnConfig)}
 	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		conn.PgConn().CustomData()[sessionKey] = newSession(conn.PgConn(), statements, &db.statements)
+		conn.PgConn().CustomData()[sessionKey] = newSession(conn.PgConn(), &cfg, &db.statements)
 		return nil
 	}
 	pc.BeforeClose = func(conn *pgx.Conn) { sessionOf(conn).forget() }
@@ -129,7 +128,9 @@ func (db *DB) Do(ctx context.Context, tx *Tx) (*Result, error) {
 	return res, nil
 }
 
-func (db *DB) try(ctx context.Context, tx *Tx) (*Result, error) {
+func (db *DB) try(ctx context.Context, tx *Tx) (_ *Result, err error) {
+	span := db.begin(ctx, tx)
+	defer func() { span.end(err) }()
 	tx.readWrite = tx.Mode == ReadWrite && db.readOnly.Load()
 	b, err := db.queue.enter(ctx, tx, db.acquire)
 	if err != nil {
@@ -137,12 +138,14 @@ func (db *DB) try(ctx context.Context, tx *Tx) (*Result, error) {
 		return nil, err
 	}
 	if b == nil {
-		conn, err := db.pool.Acquire(ctx)
+		var conn *pgxpool.Conn
+		conn, err = db.pool.Acquire(ctx)
 		if err != nil {
 			db.queue.leave()
 			return nil, redact(err)
 		}
 		b = db.lead(conn, tx)
 	}
+	span.sent()
 	return b.run(ctx, tx)
 }

@@ -9,18 +9,50 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// become sets who and what the request is, local to the transaction. Read-only
-// is a setting here and not a BEGIN of its own: it can be switched on at any
-// time, and off no more.
-const become = `select set_config('transaction_read_only', $1, true),` +
-	` set_config('search_path', $2, true), set_config('role', $3, true),` +
-	` set_config('request.jwt.claims', $4, true), set_config('request.method', $5, true),` +
-	` set_config('request.path', $6, true), set_config('request.headers', $7, true),` +
-	` set_config('request.cookies', $8, true), set_config('request.id', $9, true)`
+// always are the settings of every transaction. Read-only is a setting here and not a
+// BEGIN of its own: it can be switched on at any time, and off no more.
+var always = [...]string{
+	"transaction_read_only", "search_path", "request.jwt.claims", "request.method", "request.path", "request.headers", "request.cookies", "request.id",
+}
+
+// nameSession has the id, the parameter before it, also in the name that Postgres's log
+// and pg_stat_activity show of a session. A name has at most 63 bytes.
+const nameSession = `set_config('application_name', left(rtrim('fluxbase ' || $%d), 63), true), `
+
+// becomeKey tells apart the statements that set who and what a request is.
+type becomeKey struct {
+	first string
+	more  int // settings
+}
+
+// statement sets who and what the request is, local to the transaction, along with an
+// expression, whose args parameters come first, and more settings. The role comes last,
+// because the login may do what the role may not.
+func (k becomeKey) statement(args int, named bool) string {
+	var b strings.Builder
+	b.WriteString("select ")
+	n := args
+	for _, name := range always {
+		n++
+		fmt.Fprintf(&b, "set_config('%s', $%d, true), ", name, n)
+	}
+	if named {
+		fmt.Fprintf(&b, nameSession, n)
+	}
+	if k.first != "" {
+		b.WriteString(k.first + ", ")
+	}
+	for range k.more {
+		fmt.Fprintf(&b, "set_config($%d, $%d, true), ", n+1, n+2)
+		n += 2
+	}
+	fmt.Fprintf(&b, "set_config('role', $%d, true)", n+1)
+	return b.String()
+}
 
 // named tells what only a transaction that is begun and ended by name can do.
 func (tx *Tx) named() bool {
-	return tx.Check != nil || tx.Work != nil || tx.Rollback || tx.Isolation != "" || tx.readWrite
+	return tx.Check != nil || tx.Work != nil || tx.Rollback || tx.Isolation != "" || tx.Begin || tx.readWrite
 }
 
 // sendTx adds tx to the pipeline, up to its Sync.
@@ -118,38 +150,36 @@ func (s *session) sendSettings(p *pgconn.Pipeline, tx *Tx) {
 	if role == "" {
 		role = "none"
 	}
-	more := len(tx.Settings)
-	first := role
-	if more > 0 {
-		first = "none" // the login may set what the role may not: the role comes last
-	}
-	s.settings = [...][]byte{
-		bytesOf(readOnly), bytesOf(tx.SearchPath), bytesOf(first), bytesOf(tx.Claims), bytesOf(tx.Method),
-		bytesOf(tx.Path), bytesOf(tx.Headers), bytesOf(tx.Cookies), bytesOf(tx.RequestID),
-	}
-	s.send(p, stmtKey{sql: become}, s.settings[:], nil, stepDropped)
-	if more == 0 {
-		return
-	}
-	args := make([][]byte, 0, 2*more+1)
+	args := append(s.settings[:0], tx.First.Args...)
+	args = append(args, bytesOf(readOnly), bytesOf(tx.SearchPath), bytesOf(tx.Claims), bytesOf(tx.Method),
+		bytesOf(tx.Path), bytesOf(tx.Headers), bytesOf(tx.Cookies), bytesOf(tx.RequestID))
 	for _, st := range tx.Settings {
 		args = append(args, bytesOf(st.Name), bytesOf(st.Value))
 	}
-	s.send(p, s.setMore(more), append(args, bytesOf(role)), nil, stepDropped)
+	if tx.traceparent != "" {
+		args = append(args, bytesOf("request.traceparent"), bytesOf(tx.traceparent))
+	}
+	s.settings = append(args, bytesOf(role))
+	kind := stepDropped
+	if tx.First.SQL != "" {
+		kind = stepFirst
+	}
+	s.send(p, s.become(tx), s.settings, nil, kind)
+	clear(s.settings)
 }
 
-// setMore is the statement that sets n further parameters, and then the role.
-func (s *session) setMore(n int) stmtKey {
-	for i := len(s.more); i <= n; i++ {
-		var b strings.Builder
-		b.WriteString("select ")
-		for j := range i {
-			fmt.Fprintf(&b, "set_config($%d, $%d, true), ", 2*j+1, 2*j+2)
-		}
-		fmt.Fprintf(&b, "set_config('role', $%d, true)", 2*i+1)
-		s.more = append(s.more, b.String())
+// become is the statement that sends the settings of tx.
+func (s *session) become(tx *Tx) stmtKey {
+	key := becomeKey{tx.First.SQL, len(tx.Settings)}
+	if tx.traceparent != "" {
+		key.more++
 	}
-	return stmtKey{sql: s.more[n]}
+	sql, ok := s.becomes[key]
+	if !ok {
+		sql = key.statement(len(tx.First.Args), s.nameRequests)
+		s.becomes[key] = sql
+	}
+	return stmtKey{sql: sql}
 }
 
 // rollback frees the connection from a transaction that failed under way. The

@@ -13,12 +13,15 @@ import (
 
 // session is what we keep of one connection: the statements prepared on it.
 type session struct {
-	conn  *pgconn.PgConn
-	max   int // 0: never name a statement
-	named map[stmtKey]*list.Element
-	lru   *list.List // of *stmt, most recent first
-	bytes int        // of the statements' text
-	next  uint64
+	conn *pgconn.PgConn
+	max  int // 0: never name a statement
+	// nameRequests has requests named in application_name.
+	nameRequests bool
+	becomes      map[becomeKey]string
+	named        map[stmtKey]*list.Element
+	lru          *list.List // of *stmt, most recent first
+	bytes        int        // of the statements' text
+	next         uint64
 	// stats counts for all connections of the pool.
 	stats *statementStats
 	// watcher cancels what runs when the context of whose turn it is ends.
@@ -26,8 +29,7 @@ type session struct {
 	canceller *canceller
 	// Of the pipeline under way; kept to save the allocations.
 	steps    []step
-	settings [9][]byte
-	more     []string // by number of settings, the text of setMore
+	settings [][]byte
 }
 
 // stmtKey tells prepared statements apart. Under row level security a plan
@@ -48,7 +50,8 @@ type stmt struct {
 // step is one answer to be read from the pipeline.
 type step struct {
 	kind stepKind
-	stmt *stmt // what was prepared
+	stmt *stmt    // what was prepared
+	of   stepKind // what it was prepared for
 }
 
 type stepKind uint8
@@ -57,6 +60,7 @@ const (
 	stepPrepared stepKind = iota // ParseComplete and description of stmt
 	stepClosed                   // CloseComplete of an evicted statement
 	stepDropped                  // rows that nobody reads
+	stepFirst                    // the same, and their error is a FirstError
 	stepCounted                  // rows that are only counted
 	stepMain                     // the rows of the answer
 	stepSync                     // ReadyForQuery
@@ -76,10 +80,14 @@ const (
 // statementStats is how the prepared statements of a pool are used.
 type statementStats struct{ hits, misses, evictions, entries, bytes atomic.Int64 }
 
-func newSession(conn *pgconn.PgConn, max int, stats *statementStats) *session {
+func newSession(conn *pgconn.PgConn, cfg *Config, stats *statementStats) *session {
 	s := &session{
-		conn: conn, max: max, stats: stats, named: map[stmtKey]*list.Element{}, lru: list.New(),
+		conn: conn, max: cfg.StatementCache, nameRequests: cfg.NameRequests, stats: stats,
+		becomes: map[becomeKey]string{}, named: map[stmtKey]*list.Element{}, lru: list.New(),
 		canceller: &canceller{conn: conn},
+	}
+	if !cfg.PreparedStatements {
+		s.max = 0
 	}
 	s.watcher = ctxwatch.NewContextWatcher(s.canceller)
 	return s
@@ -143,7 +151,7 @@ func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, formats [
 	s.keep(st)
 	p.SendPrepare(st.name, key.sql, nil)
 	p.SendQueryPrepared(st.name, args, nil, formats)
-	s.steps = append(s.steps, step{kind: stepPrepared, stmt: st}, step{kind: kind})
+	s.steps = append(s.steps, step{kind: stepPrepared, stmt: st, of: kind}, step{kind: kind})
 }
 
 // settle keeps only what the server has confirmed: a failed pipeline leaves out
@@ -182,20 +190,15 @@ func (s *session) took(tx *Tx, d time.Duration) {
 // All of them give columns, because after an error pgconn confuses the
 // descriptions of those that it skips.
 func (s *session) quick(tx *Tx) bool {
-	if tx.Mode != ReadOnly || tx.named() || len(tx.Before) > 0 || tx.After.SQL != "" {
+	if tx.Mode != ReadOnly || tx.named() || tx.First.SQL != "" || len(tx.Before) > 0 || tx.After.SQL != "" {
 		return false
 	}
 	e, ok := s.named[tx.key(&tx.Main)]
 	if !ok {
 		return false
 	}
-	if _, ok := s.named[stmtKey{sql: become}]; !ok {
+	if _, ok := s.named[s.become(tx)]; !ok {
 		return false
-	}
-	if n := len(tx.Settings); n > 0 {
-		if _, ok := s.named[s.setMore(n)]; !ok {
-			return false
-		}
 	}
 	st := e.Value.(*stmt)
 	return st.took > 0 && st.took < quick && st.desc != nil && len(st.desc.Fields) > 0

@@ -29,7 +29,9 @@ func (db *DB) Run(ctx context.Context, tx *Tx, do func(*Steps) error) error {
 	return nil
 }
 
-func (db *DB) tryRun(ctx context.Context, tx *Tx, do func(*Steps) error) error {
+func (db *DB) tryRun(ctx context.Context, tx *Tx, do func(*Steps) error) (err error) {
+	span := db.begin(ctx, tx)
+	defer func() { span.end(err) }()
 	tx.readWrite = tx.Mode == ReadWrite && db.readOnly.Load()
 	// Without a main statement it is never sent along with another.
 	if _, err := db.queue.enter(ctx, tx, db.acquire); err != nil {
@@ -41,12 +43,15 @@ func (db *DB) tryRun(ctx context.Context, tx *Tx, do func(*Steps) error) error {
 		db.queue.leave()
 		return redact(err)
 	}
+	span.sent()
 	b := &batch{db: db, conn: conn, s: sessionOf(conn.Conn())}
 	defer b.pass()
 	b.p = b.s.conn.StartPipeline(context.Background())
 	b.s.canceller.used = false
 	b.s.watcher.Watch(ctx)
-	b.s.send(b.p, stmtKey{sql: tx.begin()}, nil, nil, stepDropped)
+	if tx.named() {
+		b.s.send(b.p, stmtKey{sql: tx.begin()}, nil, nil, stepDropped)
+	}
 	b.s.sendSettings(b.p, tx)
 	for i := range tx.Before {
 		b.s.send(b.p, tx.key(&tx.Before[i]), tx.Before[i].Args, nil, stepDropped)
@@ -59,6 +64,10 @@ func (db *DB) tryRun(ctx context.Context, tx *Tx, do func(*Steps) error) error {
 		err = checkError{err}
 	}
 	if err != nil {
+		if !tx.named() { // what has happened becomes part of what begins, and is undone
+			b.p.SendQueryParams("begin", nil, nil, nil, nil)
+			b.p.SendQueryParams("rollback", nil, nil, nil, nil)
+		}
 		b.p.SendPipelineSync()
 		_ = b.p.Flush() // a failed flush closes the pipeline
 	}
@@ -119,7 +128,7 @@ func (s *Steps) Next() (*Result, error) {
 	counted := int64(-1)
 	for {
 		st := &s.b.s.steps[s.b.step]
-		r, err := s.b.readStep(st, false)
+		r, err := s.b.readStep(st, s.tx.Lines)
 		if err != nil {
 			s.err = err
 			return nil, err
@@ -138,8 +147,10 @@ func (s *Steps) Next() (*Result, error) {
 }
 
 func (s *Steps) commit() error {
-	for _, end := range ends(s.tx.Rollback) {
-		s.Set(end)
+	if s.tx.named() {
+		for _, end := range ends(s.tx.Rollback) {
+			s.Set(end)
+		}
 	}
 	s.b.p.SendPipelineSync()
 	s.b.s.steps = append(s.b.s.steps, step{kind: stepSync})

@@ -1,6 +1,11 @@
 package pg
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Caller is on whose behalf a statement runs.
 type Caller struct {
@@ -10,6 +15,56 @@ type Caller struct {
 	// Claims is the verified JWT's payload as JSON text, always with "role" in
 	// it; what request.jwt.claims holds while the statement runs.
 	Claims string
+	// Subject is the "sub" of the claims, who a user is; empty without one.
+	Subject string
+	// Key is the id of the service key that was used; empty for all others.
+	Key string
+	// Scope is what that key is for; nil for all others.
+	Scope *Scope
+	// Session is the session of the user's token; zero without one.
+	Session SessionID
+	// Signer is the id of the key of ours that signed the token; empty for all others.
+	Signer string
+}
+
+// SessionID is the id of a user's session, a UUID; zero is none.
+type SessionID [16]byte
+
+// String writes it as Postgres does.
+func (id SessionID) String() string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}
+
+// Scope bounds what a service key is for.
+type Scope struct {
+	// Schemas are the ones that it may be used in; nil is all.
+	Schemas []string
+	// ReadOnly says that it is for reading alone.
+	ReadOnly bool
+	// Ends is when it is over; zero is never.
+	Ends time.Time
+	// Publishable says that everybody has it: it tells nobody from others.
+	Publishable bool
+}
+
+// Has tells whether a schema is within the scope; nil has all.
+func (s *Scope) Has(schema string) bool {
+	return s == nil || s.Schemas == nil || slices.Contains(s.Schemas, schema)
+}
+
+func (s *Scope) isPublic() bool { return s != nil && s.Publishable }
+
+// Identity names whom the caller is counted as: the secret key, the user, or else the
+// role together with origin, where the request comes from (web.Origin), so that strangers
+// share nothing with those of another address.
+func (c *Caller) Identity(origin string) string {
+	switch {
+	case c.Key != "" && !c.Scope.isPublic():
+		return "key:" + c.Key
+	case c.Subject != "":
+		return "user:" + c.Subject
+	}
+	return c.Role + "@" + origin
 }
 
 // Setting is one configuration parameter, local to the transaction.
@@ -54,11 +109,21 @@ type Tx struct {
 	Cookies    string // request.cookies: JSON object
 	RequestID  string // request.id: joins the database's log to ours
 
+	// Name says for traces what the transaction is for: a word in capitals and what it is done
+	// to, SELECT public.notes; one of few, without values. Empty is read from Main's SQL.
+	Name string
+
 	// Settings are further parameters to set; those that only some requests need.
 	Settings []Setting
 	// Isolation is "repeatable read" or "serializable"; empty is the default of
 	// the database.
 	Isolation string
+	// Begin has it begun by that name, which savepoints need.
+	Begin bool
+	// First, if it has SQL, is an expression that the login evaluates before it becomes
+	// the caller: it is for what the caller's role may not do. It goes with the settings,
+	// so an error of either comes back as a FirstError.
+	First Statement
 	// Before runs after the settings and before Main; its results are dropped.
 	Before []Statement
 	// Main is the statement whose first row is the answer.
@@ -75,6 +140,8 @@ type Tx struct {
 	// readWrite has the transaction begun by that name, where the login's own
 	// default is read-only: no query may come before.
 	readWrite bool
+	// traceparent is where the trip is in its trace; empty if it is not recorded.
+	traceparent string
 	// Check, if not nil, sees the result before it is decided whether to commit:
 	// an error rolls back and is returned by Do. It costs a second round trip.
 	Check func(*Result) error

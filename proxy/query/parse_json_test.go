@@ -3,7 +3,6 @@ package query
 import (
 	"encoding/json"
 	"errors"
-	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -198,8 +197,8 @@ func elements(literal string) []string {
 // comes of it.
 func TestBothFormsMakeTheSameTree(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(5, 6))
-	for range 5_000 {
+	r := random(t)
+	for range 2_000 {
 		var values []string
 		n := randomNode(r, 3, &values)
 		if n.Leaf() {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
@@ -57,8 +59,10 @@ type batchOperation struct {
 // batchRequest is what a POST to batch asks for.
 type batchRequest struct {
 	h          *Handler
-	role       string            // that guards hold for
+	role       string // that guards hold for
+	scope      *pg.Scope
 	Operations []*batchOperation `json:"operations"`
+	body       []byte
 }
 
 func badBatch(format string, args ...any) *web.Error {
@@ -106,7 +110,7 @@ func (h *Handler) isBatch(hr *http.Request) bool {
 
 // readBatch reads a batch and plans its operations, so that what can be known to be
 // wrong is known before anything runs.
-func (h *Handler) readBatch(hr *http.Request, role string) (*batchRequest, error) {
+func (h *Handler) readBatch(hr *http.Request, caller pg.Caller) (*batchRequest, error) {
 	body, err := read(hr)
 	if err != nil {
 		return nil, err
@@ -114,7 +118,7 @@ func (h *Handler) readBatch(hr *http.Request, role string) (*batchRequest, error
 	if _, err := scanJSON(body); err != nil {
 		return nil, err
 	}
-	b := &batchRequest{h: h, role: role}
+	b := &batchRequest{h: h, role: caller.Role, scope: caller.Scope, body: body}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(b); err != nil {
@@ -227,9 +231,12 @@ func (b *batchRequest) planWith(outer *http.Request, op *batchOperation, path st
 	if err := r.parse(op.hr); err != nil {
 		return err
 	}
-	r.role = b.role
+	r.role, r.scope = b.role, b.scope
 	if r.root {
 		return badBatch("the path of an operation begins with / and a name")
+	}
+	if err := token.CheckSchema(r.scope, r.schema); err != nil {
+		return err
 	}
 	if op.plan, op.cat, err = b.h.plan(outer.Context(), r); err != nil {
 		return err

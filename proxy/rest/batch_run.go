@@ -3,12 +3,14 @@ package rest
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/idempotency"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
@@ -57,25 +59,56 @@ func (h *Handler) batch(w *web.Response, hr *http.Request, caller pg.Caller) err
 	if len(outer.prefs.unknown) > 0 && outer.prefs.handling == handlingStrict {
 		return invalidPreferences(outer.prefs.unknown)
 	}
-	b, err := h.readBatch(hr, caller.Role)
+	b, err := h.readBatch(hr, caller)
 	if err != nil {
 		return err
 	}
 	defer b.release()
+	if h.deps.Limits != nil {
+		if err := h.deps.Limits.Operations(w, hr.Context(), caller, b.requests()); err != nil {
+			return err
+		}
+	}
 	run := &batchRun{batchRequest: b, w: w, hr: hr, caller: caller}
 	// What of the whole there is to say, an empty plan says.
-	whole := &plan{mode: b.mode(), guard: b.guard()}
+	whole := &plan{name: "BATCH", mode: b.mode(), guard: b.guard()}
 	run.tx = h.transaction(w, hr, outer, whole, b.Operations[0].cat, caller)
-	run.tx.Isolation = b.isolation(run.tx.Isolation)
+	run.tx.Isolation, run.tx.Begin = b.isolation(run.tx.Isolation), true
 	run.logSQL()
-	if err := h.database(caller).Run(hr.Context(), run.tx, run.all); err != nil {
+	key, err := h.keyOf(hr, outer, whole)
+	if err != nil {
+		return err
+	}
+	var a idempotency.Answer
+	if key != "" {
+		a, err = run.once(outer, key)
+	} else {
+		err = h.database(caller).Run(hr.Context(), run.tx, run.all)
+	}
+	if err != nil {
 		err = h.databaseError(guardError(err, whole), caller)
 		if run.current < 0 {
 			return err
 		}
 		return b.at(run.current, err)
 	}
-	return run.respond(outer)
+	if key == "" {
+		if a, err = run.compose(outer); err != nil {
+			return err
+		}
+	}
+	maps.Copy(w.Header(), a.Header)
+	send(w, a.Status, a.Body)
+	return nil
+}
+
+// requests are what the operations would be alone.
+func (b *batchRequest) requests() []*http.Request {
+	list := make([]*http.Request, len(b.Operations))
+	for i, op := range b.Operations {
+		list[i] = op.hr
+	}
+	return list
 }
 
 // mode is that of the transaction.
@@ -299,22 +332,22 @@ func (op *batchOperation) appendResult(b []byte, head http.Header, a answer) []b
 	return append(b, '}')
 }
 
-// respond sends the results.
-func (run *batchRun) respond(outer *request) error {
-	head, status := run.w.Header(), http.StatusOK
+// compose makes the answer of the results.
+func (run *batchRun) compose(outer *request) (idempotency.Answer, error) {
+	a := idempotency.Answer{Status: http.StatusOK, Header: http.Header{}}
 	if s := outer.prefs.applied(preferences{}); s != "" {
-		head["Preference-Applied"] = []string{s}
+		a.Header["Preference-Applied"] = []string{s}
 	}
-	head["Content-Type"] = []string{mediaType{kind: mediaJSON}.contentType()}
+	a.Header["Content-Type"] = []string{mediaType{kind: mediaJSON}.contentType()}
 	var err error
 	if len(run.outer.headers) > 0 {
-		err = setHeaders(head, run.outer.headers)
+		err = setHeaders(a.Header, run.outer.headers)
 	}
 	if run.outer.status != nil && err == nil {
-		status, err = statusFrom(run.outer.status)
+		a.Status, err = statusFrom(run.outer.status)
 	}
 	if err != nil {
-		return err
+		return a, err
 	}
 	size := len(`{"results":[]}`)
 	for _, op := range run.Operations {
@@ -327,9 +360,6 @@ func (run *batchRun) respond(outer *request) error {
 		}
 		b = append(b, op.result...)
 	}
-	b = append(b, `]}`...)
-	head["Content-Length"] = []string{strconv.Itoa(len(b))}
-	run.w.WriteHeader(status)
-	_, _ = run.w.Write(b) // a client that is gone needs no answer
-	return nil
+	a.Body = append(b, `]}`...)
+	return a, nil
 }

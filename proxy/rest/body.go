@@ -327,10 +327,11 @@ func (s *jsonScanner) escape() {
 }
 
 // fail22P05 is Postgres's own answer to a NUL in JSON that becomes text.
-var fail22P05 = &web.Error{
-	Status: 400, Code: "22P05", Message: "unsupported Unicode escape sequence",
-	Details: `\u0000 cannot be converted to text.`,
-}
+var fail22P05 = func() *web.Error {
+	e := web.SQLState("22P05", "unsupported Unicode escape sequence")
+	e.Details = `\u0000 cannot be converted to text.`
+	return e
+}()
 
 func (s *jsonScanner) hex4(i int) (rune, bool) {
 	if i+4 > len(s.b) {

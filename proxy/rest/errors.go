@@ -120,9 +120,9 @@ func badText(s string) *web.Error {
 	if strings.IndexByte(s, 0) >= 0 {
 		m += ": 0x00"
 	}
-	return &web.Error{Status: 400, Code: "22021", Message: m}
+	return web.SQLState("22021", m)
 }
 
 func outOfRange(number string) *web.Error {
-	return &web.Error{Status: 400, Code: "22003", Message: `value "` + number + `" is out of range for type bigint`}
+	return web.SQLState("22003", `value "`+number+`" is out of range for type bigint`)
 }

@@ -130,7 +130,9 @@ func entityTags(list []string) func(func(string, bool) bool) {
 }
 
 // varyByCaller tells caches that an answer is one caller's.
-func varyByCaller(head http.Header) { head["Vary"] = append(head["Vary"], "Authorization, Apikey") }
+func varyByCaller(head http.Header) {
+	head["Vary"] = append(head["Vary"], "Authorization, Apikey, X-Service-Key")
+}
 
 // validate gives a read its validators, and makes 304 or 412 of it where its
 // preconditions say so.

@@ -258,7 +258,7 @@ func (h *Handler) checkCost(ctx context.Context, w *web.Response, db *pg.DB, tx 
 		return nil
 	}
 	t := *tx
-	t.Check, t.Rollback, t.Lines = nil, true, false
+	t.Name, t.Check, t.Rollback, t.Lines = explains, nil, true, false
 	t.Main = pg.Statement{SQL: g.cost, Args: tx.Main.Args, Version: tx.Main.Version}
 	t.After = pg.Statement{}
 	logSQL(w, &t)
@@ -267,6 +267,11 @@ func (h *Handler) checkCost(ctx context.Context, w *web.Response, db *pg.DB, tx 
 		return err
 	}
 	defer raw.Free()
+	return g.allows(raw)
+}
+
+// allows reads the cost out of what EXPLAIN says, and refuses one that is too high.
+func (g *guard) allows(raw *pg.Result) error {
 	var plans []struct{ Plan planStep }
 	if err := json.Unmarshal(raw.Values[0], &plans); err != nil || len(plans) != 1 {
 		return errors.New("read the planner's estimate")

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/idempotency"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/query"
 	"github.com/fluxbase/fluxbase/proxy/token"
@@ -29,13 +30,26 @@ type Deps struct {
 	// Address is the HOST:PORT that the server listens on, for the description of
 	// the API.
 	Address string
+	// URL is scheme and host by which clients reach it; empty is http at Address.
+	URL string
 	// Versions tells what has changed; nil where no changes are streamed.
 	Versions Versions
 	// Registerer takes the metrics of the plan cache.
 	Registerer prometheus.Registerer
-	// Realtime tells that channels are served too, for that description.
-	Realtime bool
-	Log      *slog.Logger
+	// Once reads the keys of writes that must run once; nil where there are none.
+	Once *idempotency.Keys
+	// Endpoints are the fixed routes of the server beside ours, for that description.
+	Endpoints []web.Endpoint
+	// Limits may refuse requests; nil refuses none.
+	Limits Limits
+	Log    *slog.Logger
+}
+
+// Limits are how much each caller may ask for. Their errors are the refusal.
+type Limits interface {
+	Caller(w *web.Response, r *http.Request, who pg.Caller) error
+	// Operations counts the requests of a batch.
+	Operations(w *web.Response, ctx context.Context, who pg.Caller, operations []*http.Request) error
 }
 
 // Handler answers everything below the prefix.
@@ -75,7 +89,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 	for _, s := range cfg.Schemas {
 		h.paths[s] = searchPath(s, cfg.ExtraSearchPath)
 	}
-	h.server = locate(cfg, deps.Address)
+	h.server = locate(cfg, deps.URL, deps.Address)
 	if caller, err := deps.Tokens.Anonymous(); err == nil {
 		h.anon = caller.Role
 	}
@@ -115,6 +129,11 @@ func (h *Handler) Serve(w *web.Response, hr *http.Request) error {
 		return nil
 	}
 	e := *web.AsError(err)
+	if e.Code == errJSONDepth.Code && e.Details == nil && h.cfg.Extensions {
+		operation := e.Operation
+		e = *web.JSONTooDeep(w.Class)
+		e.Operation = operation
+	}
 	header := e.Header.Clone()
 	if header == nil {
 		header = http.Header{}
@@ -126,12 +145,17 @@ func (h *Handler) Serve(w *web.Response, hr *http.Request) error {
 
 func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	laps := startLaps(w, h.cfg.ServerTiming)
-	caller, err := h.deps.Tokens.Caller(hr.Header)
+	caller, err := h.deps.Tokens.Caller(hr.Context(), hr.Header, from(w))
 	laps.end(lapJWT)
 	if err != nil {
 		return err
 	}
-	w.Role = caller.Role
+	w.Role, w.User = caller.Role, caller.Subject
+	if h.deps.Limits != nil {
+		if err := h.deps.Limits.Caller(w, hr, caller); err != nil {
+			return err
+		}
+	}
 	if h.unchanged != nil {
 		if cat := h.deps.Catalog.Current(); cat != nil && revalidates(hr) && h.unchanged.answer(w, hr, caller, cat.Version) {
 			return nil
@@ -153,9 +177,12 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	if err == nil && r.streamed {
 		err = r.open(w, hr)
 	}
-	r.role = caller.Role
+	r.role, r.scope = caller.Role, caller.Scope
 	laps.end(lapParse)
 	if err != nil {
+		return err
+	}
+	if err := token.CheckSchema(r.scope, r.schema); err != nil {
 		return err
 	}
 	if r.root {
@@ -175,13 +202,22 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 		answerOptions(w, pl.allow)
 		return nil
 	}
+	key, err := h.keyOf(hr, r, pl)
+	if err != nil {
+		return err
+	}
 	if pl.load != nil {
 		return h.runImport(w, hr, r, pl, cat, caller)
 	}
 	if pl.export != nil {
 		return h.export(w, hr, r, pl, cat, caller)
 	}
-	before := h.look(hr.Context(), hr, r, pl, cat.Version, caller)
+	if key != "" {
+		err := h.once(w, hr, r, pl, cat, caller, key)
+		laps.end(lapTransaction)
+		return err
+	}
+	before := h.look(w, hr, r, pl, cat.Version, caller)
 	res, err := h.run(w, hr, r, pl, cat, caller)
 	laps.end(lapTransaction)
 	if err != nil {
@@ -195,18 +231,32 @@ func (h *Handler) serve(w *web.Response, hr *http.Request) error {
 	return err
 }
 
+// from says where a request comes from and that it is for REST.
+func from(w *web.Response) token.From { return token.From{Module: "rest", Address: w.Address} }
+
 // answerOptions tells which methods there are.
 func answerOptions(w *web.Response, allow string) {
 	head := w.Header()
 	head.Set("Allow", allow)
-	head.Set("Access-Control-Allow-Origin", "*")
+	if !w.Private { // in PostgREST's place
+		head.Set("Access-Control-Allow-Origin", "*")
+	}
 	head.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 }
 
-// plan finds or makes the plan of r. A name that is not in the catalogue may be
-// new in the database, so that one is asked afresh before anyone is refused.
+// plan finds or makes the plan of r, and refuses what is not within the caller's scope.
 func (h *Handler) plan(ctx context.Context, r *request) (*plan, *catalog.Catalog, error) {
+	pl, cat, err := h.findPlan(ctx, r)
+	if err == nil && pl.mode == readWrite && pl.allow == "" {
+		err = token.CheckWrite(r.scope)
+	}
+	return pl, cat, err
+}
+
+// findPlan finds or makes the plan of r. A name that is not in the catalogue may be
+// new in the database, so that one is asked afresh before anyone is refused.
+func (h *Handler) findPlan(ctx context.Context, r *request) (*plan, *catalog.Catalog, error) {
 	cat := h.deps.Catalog.Current()
 	if h.cfg.Extensions && cat != nil {
 		if err := r.readNests(cat); err != nil {

@@ -303,7 +303,7 @@ func placed(err error) error {
 
 // importTooLarge is the answer to what is over a limit, which setting names.
 func importTooLarge(what string, limit int64, setting string, line int64) error {
-	e := web.BodyTooLarge(limit)
+	e := web.BodyTooLarge(limit, "")
 	details := map[string]int64{what: limit}
 	if line > 0 {
 		details["line"] = line

@@ -231,10 +231,12 @@ func (b *importBody) Read(p []byte) (int, error) {
 	if b.count.Add(int64(n)) > b.limit {
 		return 0, importTooLarge("limit_bytes", b.limit, "FLUXBASE_REST_IMPORT_BYTES", 0)
 	}
+	var own *web.Error
 	switch {
 	case err == nil || err == io.EOF:
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = web.Timeout.Because(err)
+	case errors.As(err, &own):
 	default:
 		err = invalidBody("the body ended too early").Because(err)
 	}

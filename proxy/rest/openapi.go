@@ -30,12 +30,16 @@ var accessSQL string
 // location is where clients reach the API.
 type location struct{ scheme, host, base string }
 
-// locate says it by the proxy in front, else by the address that is listened on.
-func locate(cfg Config, address string) location {
+// locate says it by the proxy in front, else by the server's own URL, else by the address
+// that is listened on.
+func locate(cfg Config, serverURL, address string) location {
 	if cfg.OpenAPIProxyURI != "" {
 		if l, err := parseProxyURI(cfg.OpenAPIProxyURI); err == nil {
 			return l
 		}
+	}
+	if scheme, host, ok := strings.Cut(serverURL, "://"); ok {
+		return location{scheme: scheme, host: host, base: cfg.Prefix}
 	}
 	l := location{scheme: "http", host: address, base: cfg.Prefix}
 	if host, port, err := net.SplitHostPort(address); err == nil && anyHost(host) {

@@ -12,7 +12,9 @@ import (
 	"sync"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
+	"github.com/fluxbase/fluxbase/proxy/idempotency"
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
@@ -44,13 +46,16 @@ func (h *Handler) OpenAPI(w *web.Response, hr *http.Request) error {
 	if h.cfg.OpenAPIMode == openAPIDisabled {
 		return errRootDisabled
 	}
-	caller, err := h.deps.Tokens.Caller(hr.Header)
+	caller, err := h.deps.Tokens.Caller(hr.Context(), hr.Header, from(w))
 	if err != nil {
 		return err
 	}
-	w.Role = caller.Role
+	w.Role, w.User = caller.Role, caller.Subject
 	r := &request{cfg: &h.cfg, method: hr.Method}
 	if err := r.parseSchema(hr.Header); err != nil {
+		return err
+	}
+	if err := token.CheckSchema(caller.Scope, r.schema); err != nil {
 		return err
 	}
 	return h.describe31(w, hr, r, caller, true)
@@ -81,7 +86,7 @@ func (h *Handler) describe31(w *web.Response, hr *http.Request, r *request, call
 	key := [sha256.Size]byte(sum.Sum(nil))
 	doc := h.documents.get(cat.Version, key)
 	if doc == nil {
-		d := &document31{cfg: &h.cfg, catalog: cat, schema: cat.Schema(r.schema), server: h.server, whole: whole, realtime: h.deps.Realtime}
+		d := &document31{cfg: &h.cfg, catalog: cat, schema: cat.Schema(r.schema), server: h.server, whole: whole, fixed: h.deps.Endpoints, keys: h.deps.Once}
 		if err := d.read(raw.Values); err != nil {
 			return err
 		}
@@ -143,17 +148,20 @@ func (c *documentCache) put(version uint64, key [sha256.Size]byte, doc []byte) {
 
 // document31 is what a document of version 3.1 tells.
 type document31 struct {
-	cfg             *Config
-	catalog         *catalog.Catalog
-	schema          *catalog.Schema
-	server          location
-	whole, realtime bool
+	cfg     *Config
+	catalog *catalog.Catalog
+	schema  *catalog.Schema
+	server  location
+	whole   bool
+	fixed   []web.Endpoint    // of others, for the whole
+	keys    *idempotency.Keys // nil where writes take none
 
 	rights    map[uint32]string
 	relations []*catalog.Relation
 	functions []*catalog.Function
 	types     map[string]type31
 	used      map[string]bool // composites that some schema refers to
+	keyName   string          // the header of keys, if some path takes one
 }
 
 // type31 is what a type is made of; one of these is there.

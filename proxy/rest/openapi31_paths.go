@@ -28,10 +28,7 @@ func (d *document31) document() object {
 	return append(doc, member{"components", object{
 		{"schemas", append(schemas, common()...)},
 		{"parameters", d.parameters()},
-		{"responses", object{{"error", object{
-			{"description", "Refused, or failed."},
-			{"content", content(schemaRef("fx.error"))},
-		}}}},
+		{"responses", kindResponses()},
 		{"securitySchemes", object{
 			{"bearer", object{{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}, {"description", "The token of a user."}}},
 			{"apikey", object{{"type", "apiKey"}, {"in", "header"}, {"name", "apikey"}, {"description", "A key that is a JWT; without any the role is the anonymous one."}}},
@@ -51,15 +48,16 @@ func parameterRefs(names ...string) []object {
 	return list
 }
 
-// operation31 is one method of a path. about's first line is its summary.
-func operation31(id, tag, about string, parameters []object, body object, answers object) object {
+// operation31 is one method of a path, whose errors are those of a kind. about's first
+// line is its summary.
+func operation31(kind, id, tag, about string, parameters []object, body object, answers object) object {
 	summary, rest := splitComment(about)
 	op := object{{"operationId", id}, {"tags", []string{tag}}}.with("summary", summary).with("description", rest)
 	op = op.with("parameters", parameters)
 	if body != nil {
 		op = append(op, member{"requestBody", object{{"required", true}, {"content", body}}})
 	}
-	return append(op, member{"responses", append(answers, member{"default", object{{"$ref", "#/components/responses/error"}}})})
+	return append(op, member{"responses", append(answers, member{"default", kindResponse(kind)})})
 }
 
 func (d *document31) paths() object {
@@ -75,7 +73,7 @@ func (d *document31) paths() object {
 		list = append(list, member{prefix + "/rpc/" + string(appendEscaped(nil, f.Name)), d.functionPath(f)})
 	}
 	if d.whole {
-		list = append(list, d.others()...)
+		list = append(list, fixedPaths(append(Endpoints(d.cfg.Prefix, d.keyHeader(batchName)), d.fixed...))...)
 	}
 	return list
 }
@@ -105,7 +103,7 @@ func (d *document31) relationPath(rel *catalog.Relation) object {
 	var path object
 	add := func(right byte, method, verb string, parameters []object, body, answers object) {
 		if d.may(rel, right) {
-			path = append(path, member{method, operation31(name+"."+verb, rel.Name, rel.Comment, parameters, body, answers)})
+			path = append(path, member{method, operation31(verb, name+"."+verb, rel.Name, rel.Comment, parameters, body, answers)})
 		}
 	}
 	reading := []string{"select", "order", "limit", "offset", "or", "range", "prefer.read"}
@@ -121,10 +119,10 @@ func (d *document31) relationPath(rel *catalog.Relation) object {
 		{"201", object{{"description", "Put in; the rows with Prefer: return=representation."}, {"content", rows}}},
 		{"200", object{{"description", "All rows were there and are changed."}, {"content", rows}}},
 	}
-	add('i', "post", "insert", parameterRefs("select", "columns", "on_conflict", "prefer.write"),
+	add('i', "post", "insert", parameterRefs(d.writing(rel.Name, "select", "columns", "on_conflict")...),
 		body(object{{"anyOf", []object{insert, arrayOf(insert)}}}), created)
-	add('u', "patch", "update", with("select", "columns", "or", "prefer.write"), body(schemaRef(name+".update")), answered("204", "Changed."))
-	add('d', "delete", "delete", with("select", "or", "prefer.write"), nil, answered("204", "Removed."))
+	add('u', "patch", "update", with(d.writing(rel.Name, "select", "columns", "or")...), body(schemaRef(name+".update")), answered("204", "Changed."))
+	add('d', "delete", "delete", with(d.writing(rel.Name, "select", "or")...), nil, answered("204", "Removed."))
 	return path
 }
 
@@ -145,7 +143,7 @@ func (d *document31) functionPath(f *catalog.Function) object {
 			}
 			list = append(list, object{{"name", a.Name}, {"in", "query"}, {"required", a.Required}, {"schema", s}})
 		}
-		path = append(path, member{"get", operation31(name+".get", tag, f.Comment, append(list, parameterRefs("prefer.read")...), nil, ok)})
+		path = append(path, member{"get", operation31("call", name+".get", tag, f.Comment, append(list, parameterRefs("prefer.read")...), nil, ok)})
 	}
 	body := content(d.arguments(f))
 	if len(f.Params) == 1 && f.Params[0].Name == "" {
@@ -158,7 +156,11 @@ func (d *document31) functionPath(f *catalog.Function) object {
 			body = content(object{{"description", "any JSON"}})
 		}
 	}
-	return append(path, member{"post", operation31(name, tag, f.Comment, parameterRefs("prefer.write"), body, ok)})
+	calling := []string{"prefer.write"}
+	if f.Volatility == catalog.Volatile { // others write nothing
+		calling = d.writing("rpc/" + f.Name)
+	}
+	return append(path, member{"post", operation31("call", name, tag, f.Comment, parameterRefs(calling...), body, ok)})
 }
 
 // arguments are the body of a call.
@@ -213,6 +215,9 @@ func (d *document31) parameters() object {
 		{"prefer.write", param("Prefer", "header", "return=representation, return=headers-only, return=minimal; count=exact; resolution=merge-duplicates, "+
 			"resolution=ignore-duplicates; missing=default; max-affected=10; handling=strict; tx=rollback", text)},
 	}
+	if d.keyName != "" {
+		list = append(list, member{keyParameter, param(d.keyName, "header", keyAbout, text)})
+	}
 	for _, rel := range d.relations {
 		for _, col := range rel.Columns {
 			list = append(list, member{
@@ -220,39 +225,6 @@ func (d *document31) parameters() object {
 				object{{"name", col.Name}, {"in", "query"}}.with("description", col.Comment).with("schema", schemaRef("fx.filter")),
 			})
 		}
-	}
-	return list
-}
-
-// others are the routes beside tables and functions.
-func (d *document31) others() object {
-	plain := object{{"200", object{{"description", "All is well."}, {"content", object{{"text/plain", object{{"schema", object{{"type", "string"}}}}}}}}}}
-	list := object{
-		{"/livez", object{{"get", operation31("livez", "operations", "Whether the process runs", nil, nil, plain)}}},
-		{"/readyz", object{{"get", operation31("readyz", "operations", "Whether requests can be answered now", nil, nil, plain)}}},
-		{"/openapi.json", object{{"get", operation31("openapi", "operations", "This document", nil, nil,
-			object{{"200", object{{"description", "OpenAPI 3.1."}, {"content", content(object{{"type", "object"}})}}}})}}},
-	}
-	if d.realtime {
-		list = append(
-			list,
-			member{"/realtime/v1/websocket", object{{"get", operation31("realtime", "realtime", "A WebSocket of the Phoenix protocol", nil, nil,
-				object{{"101", object{{"description", "The WebSocket is open."}}}})}}},
-			member{"/realtime/v1/api/broadcast", object{{"post", operation31("broadcast", "realtime", "Send to channels", nil, content(object{
-				{"type", "object"},
-				{"required", []string{"messages"}},
-				{"properties", object{{"messages", arrayOf(object{
-					{"type", "object"},
-					{"required", []string{"topic", "event", "payload"}},
-					{"properties", object{
-						{"topic", object{{"type", "string"}}},
-						{"event", object{{"type", "string"}}},
-						{"payload", object{{"description", "any JSON"}}},
-						{"private", object{{"type", "boolean"}}},
-					}},
-				})}}},
-			}), object{{"202", object{{"description", "Sent."}}}})}}},
-		)
 	}
 	return list
 }

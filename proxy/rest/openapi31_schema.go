@@ -200,5 +200,21 @@ func common() object {
 				{"request_id", text("Leads to the line in the server's log.")},
 			}},
 		}},
+		{"fx.problem", object{
+			{"type", "object"},
+			{"description", "The same as problem+json (RFC 9457), for who prefers that in Accept."},
+			{"required", []string{"type", "title", "status", "detail", "instance", "code", "request_id"}},
+			{"properties", object{
+				{"type", text("urn:fluxbase:error: and the code.")},
+				{"title", text("What all errors of this code have in common.")},
+				{"status", object{{"type", "integer"}}},
+				{"detail", text("What happened, for people.")},
+				{"instance", text("urn:fluxbase:request: and the request id.")},
+				{"code", text("As in fx.error.")},
+				{"details", object{{"description", "More about it: text or JSON."}}},
+				{"hint", append(typed("string", true), member{"description", "How to mend it."})},
+				{"request_id", text("Leads to the line in the server's log.")},
+			}},
+		}},
 	}
 }

@@ -20,7 +20,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &description{server: locate(*testConfig(t, nil), ""), schema: c.Schema("api")}
+	d := &description{server: locate(*testConfig(t, nil), "", ""), schema: c.Schema("api")}
 	d.all(c)
 	doc := d.document()
 	checkReferences(t, doc)
@@ -83,18 +83,19 @@ func checkReferences(t *testing.T, document []byte) {
 func TestLocation(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		uri, address, prefix string
-		want                 location
+		uri, url, address, prefix string
+		want                      location
 	}{
-		{"", "127.0.0.1:8080", "/rest/v1", location{"http", "127.0.0.1:8080", "/rest/v1"}},
-		{"", ":3000", "/", location{"http", "0.0.0.0:3000", "/"}},
-		{"", "!4:3000", "/", location{"http", "0.0.0.0:3000", "/"}},
-		{"", "[::1]:3000", "/", location{"http", "[::1]:3000", "/"}},
-		{"https://example.com", "", "/", location{"https", "example.com:443", "/"}},
-		{"http://example.com/", "", "/", location{"http", "example.com:80", "/"}},
-		{"HTTPS://example.com:8443/base", "", "/", location{"https", "example.com:8443", "/base"}},
+		{"", "", "127.0.0.1:8080", "/rest/v1", location{"http", "127.0.0.1:8080", "/rest/v1"}},
+		{"", "https://api.example.com", ":3000", "/rest/v1", location{"https", "api.example.com", "/rest/v1"}},
+		{"", "", ":3000", "/", location{"http", "0.0.0.0:3000", "/"}},
+		{"", "", "!4:3000", "/", location{"http", "0.0.0.0:3000", "/"}},
+		{"", "", "[::1]:3000", "/", location{"http", "[::1]:3000", "/"}},
+		{"https://example.com", "https://other.example", "", "/", location{"https", "example.com:443", "/"}},
+		{"http://example.com/", "", "", "/", location{"http", "example.com:80", "/"}},
+		{"HTTPS://example.com:8443/base", "", "", "/", location{"https", "example.com:8443", "/base"}},
 	} {
-		if got := locate(Config{OpenAPIProxyURI: c.uri, Prefix: c.prefix}, c.address); got != c.want {
+		if got := locate(Config{OpenAPIProxyURI: c.uri, Prefix: c.prefix}, c.url, c.address); got != c.want {
 			t.Errorf("%q %q: got %+v, want %+v", c.uri, c.address, got, c.want)
 		}
 	}

@@ -3,6 +3,7 @@ package rest
 import (
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
 	"github.com/fluxbase/fluxbase/proxy/pg"
@@ -13,6 +14,8 @@ import (
 // answer. It never changes once it is made.
 type plan struct {
 	sql string
+	// name is that of the transaction, in traces.
+	name string
 	// before are statements that run first, in the same transaction.
 	before []statement
 	// params tells for $1, $2 … the index of a value, or one of those below.
@@ -23,6 +26,11 @@ type plan struct {
 	counts bool
 	// one tells a write of one row, no more and no fewer.
 	one bool
+	// silent is the statement of such a write whose row nobody asks for, made so that
+	// isSilent behind it fails where the answer is not what it always is. told says that
+	// it did, once: it is the one thing that changes.
+	silent string
+	told   atomic.Bool
 	// explain estimates the number of rows, if that was asked for.
 	explain *explain
 	mode    pg.Mode
@@ -117,7 +125,24 @@ type planner struct {
 
 // makePlan plans r; an error is the client's.
 func makePlan(r *request, c *catalog.Catalog, cfg *Config) (*plan, error) {
-	return (&planner{r: r, catalog: c, cfg: cfg}).plan()
+	pl, err := (&planner{r: r, catalog: c, cfg: cfg}).plan()
+	if err == nil {
+		pl.name = r.operation() + " " + r.schema + "." + r.name
+	}
+	return pl, err
+}
+
+// operation is the word of SQL for what a request does.
+func (r *request) operation() string {
+	switch {
+	case r.rpc || r.reads():
+		return "SELECT"
+	case r.method == http.MethodPatch:
+		return "UPDATE"
+	case r.method == http.MethodDelete:
+		return "DELETE"
+	}
+	return "INSERT"
 }
 
 func (p *planner) plan() (*plan, error) {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -17,11 +18,18 @@ const (
 	raiseDuplicate = "_fx_duplicate"
 	raiseTest      = "_fx_test_"
 	raisePlace     = "_fx_place_"
+	raiseUntold    = "_fx_untold"
 	raiseWords     = `invalid input syntax for type integer: "`
 )
 
 // raise is an integer that can't be.
 func raise(word string) string { return "concat('" + word + "')::int" }
+
+// isUntold tells that an insert was not silent.
+func isUntold(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "22P02" && e.Message == raiseWords+raiseUntold+`"`
+}
 
 // raised is the error that a statement of ours raised so; nil for every other.
 func raised(e *pgconn.PgError) *web.Error {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
@@ -58,8 +60,9 @@ type request struct {
 	streamed bool
 
 	key []byte // of the plan
-	// role is the caller's, for the guards.
-	role string
+	// role is the caller's, for the guards; scope that of the caller's key.
+	role  string
+	scope *pg.Scope
 }
 
 // keptParams is how many parameters a request may have for its memory to be kept.
@@ -262,6 +265,9 @@ func (r *request) readShape() (err error) {
 	return err
 }
 
+// keptAhead is how much memory a body gets before any of it has come.
+const keptAhead = 64 << 10
+
 // read takes a whole body into memory; how large it may be, the server's
 // middleware has set.
 func read(hr *http.Request) ([]byte, error) {
@@ -270,20 +276,47 @@ func read(hr *http.Request) ([]byte, error) {
 	}
 	var b []byte
 	var err error
-	if n := hr.ContentLength; n > 0 && n <= 1<<20 {
+	if n := hr.ContentLength; n > 0 && n <= keptAhead {
 		b = make([]byte, n)
 		_, err = io.ReadFull(hr.Body, b)
 	} else {
-		b, err = io.ReadAll(hr.Body)
+		b, err = readAll(hr.Body, n)
 	}
-	var tooLarge *http.MaxBytesError
+	var own *web.Error
 	switch {
 	case err == nil:
 		return b, nil
-	case errors.As(err, &tooLarge):
-		return nil, web.BodyTooLarge(tooLarge.Limit).Because(err)
+	case errors.As(err, &own):
+		return nil, own
 	}
 	return nil, invalidBody("the body ended too early").Because(err)
+}
+
+// readAll reads a body of n bytes, or of -1 if nobody says how many. Memory grows with
+// what comes, so that a promise alone costs none.
+func readAll(body io.Reader, n int64) ([]byte, error) {
+	size := int64(512)
+	if n > 0 {
+		size = keptAhead
+	}
+	b := make([]byte, 0, size)
+	for {
+		m, err := body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+m]
+		switch {
+		case err == io.EOF && int64(len(b)) < n:
+			return nil, io.ErrUnexpectedEOF
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return nil, err
+		case len(b) < cap(b):
+		case int64(len(b)) < n: // twice as much, but never more than there will be, and one for the end
+			b = slices.Grow(b, int(min(int64(len(b)), n+1-int64(len(b)))))
+		default:
+			b = slices.Grow(b, 512)
+		}
+	}
 }
 
 // shapeKey writes what all requests of r's shape have in common.

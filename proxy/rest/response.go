@@ -55,21 +55,27 @@ func (h *Handler) compose(head http.Header, hr *http.Request, r *request, pl *pl
 
 // respond sends the answer of Postgres.
 func (h *Handler) respond(w *web.Response, hr *http.Request, r *request, pl *plan, res *result) error {
-	head := w.Header()
-	a, err := h.compose(head, hr, r, pl, res)
+	a, err := h.compose(w.Header(), hr, r, pl, res)
 	if err != nil {
 		return err
 	}
-	switch {
-	case r.method == http.MethodHead || a.status == http.StatusNoContent || a.status == http.StatusNotModified:
+	if r.method == http.MethodHead {
 		w.WriteHeader(a.status)
 		return nil
-	default:
-		head["Content-Length"] = []string{strconv.Itoa(len(a.body))}
 	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a client that is gone needs no answer
+	send(w, a.status, a.body)
 	return nil
+}
+
+// send writes an answer whose other headers are set.
+func send(w *web.Response, status int, body []byte) {
+	if status == http.StatusNoContent || status == http.StatusNotModified {
+		w.WriteHeader(status)
+		return
+	}
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
 func (h *Handler) answerOf(head http.Header, hr *http.Request, r *request, pl *plan, res *result) (answer, error) {

@@ -111,10 +111,13 @@ func (r *request) needsEstimate(res *result) bool {
 	return r.prefs.count == countPlanned || r.cfg.MaxRows == nil || res.total > *r.cfg.MaxRows
 }
 
+// explains is the name of transactions that only ask the planner.
+const explains = "EXPLAIN"
+
 // estimate asks the planner for the number of rows.
 func (h *Handler) estimate(ctx context.Context, w *web.Response, db *pg.DB, tx *pg.Tx, r *request, pl *plan) (int64, error) {
 	t := *tx
-	t.Check, t.Rollback = nil, false
+	t.Name, t.Check, t.Rollback = explains, nil, false
 	t.Main = pg.Statement{SQL: pl.explain.sql, Args: r.bind(pl.explain.params), Version: tx.Main.Version}
 	logSQL(w, &t)
 	raw, err := db.Do(ctx, &t)
@@ -122,6 +125,11 @@ func (h *Handler) estimate(ctx context.Context, w *web.Response, db *pg.DB, tx *
 		return 0, err
 	}
 	defer raw.Free()
+	return estimated(raw)
+}
+
+// estimated reads the number of rows out of what EXPLAIN says.
+func estimated(raw *pg.Result) (int64, error) {
 	var plans []struct {
 		Plan struct {
 			Rows int64 `json:"Plan Rows"`

@@ -17,12 +17,12 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 		SearchPath: h.paths[r.schema],
 		Method:     hr.Method, Path: hr.URL.Path,
 		Headers: headersJSON(hr.Header), Cookies: cookiesJSON(hr),
-		RequestID: w.ID,
-		Before:    h.beforeOf(pl),
-		Main:      pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Formats: pl.formats, Version: cat.Version},
-		After:     pg.Statement{SQL: pl.after},
-		Lines:     pl.media == mediaPlan,
-		Rollback:  r.prefs.tx == txRollback || h.cfg.rollsBack() && r.prefs.tx != txCommit,
+		RequestID: w.ID, Name: pl.name,
+		Before:   h.beforeOf(pl),
+		Main:     pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Formats: pl.formats, Version: cat.Version},
+		After:    pg.Statement{SQL: pl.after},
+		Lines:    pl.media == mediaPlan,
+		Rollback: h.undoes(r),
 	}
 	for _, st := range r.statementsBefore(pl, cat.Version) {
 		tx.Before = append(slices.Clip(tx.Before), st)

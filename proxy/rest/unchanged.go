@@ -169,7 +169,7 @@ type look struct {
 
 // look reads the version before the query does; nil if the answer can't be
 // remembered.
-func (h *Handler) look(ctx context.Context, hr *http.Request, r *request, pl *plan, catalog uint64, caller pg.Caller) *look {
+func (h *Handler) look(w *web.Response, hr *http.Request, r *request, pl *plan, catalog uint64, caller pg.Caller) *look {
 	if pl.snapshot == 0 || !h.cfg.tags(hr.URL.Path) || timed(r.values) {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (h *Handler) look(ctx context.Context, hr *http.Request, r *request, pl *pl
 	if !ok {
 		return nil
 	}
-	tables := h.dependencies(ctx, pl.reads+" "+caller.Role, pl.reads, caller.Role, schema)
+	tables := h.dependencies(hr.Context(), w.ID, pl.reads, caller.Role, schema)
 	if tables == nil {
 		return nil
 	}
@@ -212,8 +212,8 @@ const maxReads = 2000
 
 // dependencies are the tables that a role reads in relations, as the schema stood
 // when version was read; nil if more than tables decides.
-func (h *Handler) dependencies(ctx context.Context, key, relations, role string, version uint64) []changes.Table {
-	u := h.unchanged
+func (h *Handler) dependencies(ctx context.Context, request, relations, role string, version uint64) []changes.Table {
+	u, key := h.unchanged, relations+" "+role
 	u.mu.RLock()
 	found, known := u.reads[key]
 	known = known && u.version == version
@@ -223,7 +223,7 @@ func (h *Handler) dependencies(ctx context.Context, key, relations, role string,
 	}
 	var tables []changes.Table
 	const ask = `select realtime.read_dependencies($1::oid[], $2)::text`
-	raw, err := h.deps.Anon.Do(ctx, &pg.Tx{Mode: pg.ReadOnly, Main: pg.Statement{SQL: ask, Args: [][]byte{[]byte(relations), []byte(role)}}})
+	raw, err := h.deps.Anon.Do(ctx, &pg.Tx{RequestID: request, Mode: pg.ReadOnly, Main: pg.Statement{SQL: ask, Args: [][]byte{[]byte(relations), []byte(role)}}})
 	if err == nil {
 		var names [][2]string
 		if json.Unmarshal(raw.Values[0], &names) == nil && names != nil {
@@ -236,7 +236,7 @@ func (h *Handler) dependencies(ctx context.Context, key, relations, role string,
 	} else if ctx.Err() != nil {
 		return nil
 	} else {
-		h.deps.Log.Warn("the database is asked each time, because what relations depend on can't be found", "relations", relations, "role", role, "error", err)
+		h.deps.Log.WarnContext(ctx, "the database is asked each time, because what relations depend on can't be found", "request_id", request, "relations", relations, "role", role, "error", err)
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -3,6 +3,7 @@ package rest
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/fluxbase/fluxbase/proxy/catalog"
 	"github.com/fluxbase/fluxbase/proxy/pg"
@@ -49,6 +50,9 @@ func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 		q.Add(" returning ")
 		p.answerRow(q, pl, rel)
 		pl.sql = q.String()
+		if start, ok := strings.CutSuffix(pl.sql, nothing); ok {
+			pl.silent = start + "set_config('" + writtenGUC + "', '1', true)"
+		}
 	case p.format == nil && len(p.returnedNames(rel)) == 0:
 		// The number of rows comes with the command's end.
 		pl.counts = true
@@ -95,10 +99,21 @@ func (p *planner) answerRow(q *query.SQL, pl *plan, rel *catalog.Relation) {
 		p.returned(q, rel)
 		q.Add(") as ", rowName, ")")
 	default:
-		q.Add("null")
+		q.Add(nothing)
+		return
 	}
 	q.Add(", 1", gucs)
 }
+
+const (
+	// nothing is the answer to the insert of one row that is not asked for.
+	nothing = "null, 1" + gucs
+	// writtenGUC is set where a row was inserted.
+	writtenGUC = "fluxbase.written"
+	// isSilent fails unless one was, and nobody says anything of the answer.
+	isSilent = "select case when concat(current_setting('" + writtenGUC + "', true), current_setting('response.headers', true), " +
+		"current_setting('response.status', true)) <> '1' then concat('" + raiseUntold + "')::int end"
+)
 
 // selectWritten has the root made of rows that were written.
 func (p *planner) selectWritten(rel *catalog.Relation, from func(*query.SQL)) {

@@ -62,7 +62,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			v := newVerifier(t, Config{Secret: tt.secret})
-			got, err := v.Verify(tt.token)
+			got, err := v.Verify(t.Context(), tt.token)
 			e := asError(t, got, err)
 			if e.Code != "PGRST301" || e.Message != tt.message {
 				t.Errorf("got %s %q, want PGRST301 %q", e.Code, e.Message, tt.message)
@@ -85,18 +85,18 @@ func TestEveryBitOfATokenCounts(t *testing.T) {
 		"ES256": {newVerifier(t, Config{Secret: jwk(t, public(k.ec), "", "")}), signWith(t, jose.ES256, k.ec, nil, payload)},
 		"EdDSA": {newVerifier(t, Config{Secret: jwk(t, public(k.ed), "", "")}), signWith(t, jose.EdDSA, k.ed, nil, payload)},
 	} {
-		if _, err := v.verifier.Verify(v.token); err != nil {
+		if _, err := v.verifier.Verify(t.Context(), v.token); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		for i := range len(v.token) * 8 {
 			flipped := []byte(v.token)
 			flipped[i/8] ^= 1 << (i % 8)
-			if got, err := v.verifier.Verify(string(flipped)); err == nil {
+			if got, err := v.verifier.Verify(t.Context(), string(flipped)); err == nil {
 				t.Errorf("%s: bit %d flipped and still %+v", name, i, got)
 			}
 		}
 		for i := range len(v.token) {
-			if got, err := v.verifier.Verify(v.token[:i]); err == nil {
+			if got, err := v.verifier.Verify(t.Context(), v.token[:i]); err == nil {
 				t.Errorf("%s: cut to %d and still %+v", name, i, got)
 			}
 		}
@@ -140,7 +140,7 @@ func TestClaimsThatCanBeReadTwoWaysAreRefused(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := v.Verify(good(tt.payload))
+			got, err := v.Verify(t.Context(), good(tt.payload))
 			wantError(t, got, err, "PGRST303", "Parsing claims failed", tt.details)
 		})
 	}
@@ -155,7 +155,7 @@ func TestRoleInTheClaimsIsTheRoleInUse(t *testing.T) {
 		`{"app":{"role":"editor"},"role":"service_role"}`, `{"role":{"role":"x"},"app":{"role":"a\"},{\"b"}}`,
 		`{"app":{"role":5}}`, `{"role":null}`, `{"a":"{\"role\":\"x\"}","app":{"role":["a"]}}`,
 	} {
-		got, err := v.Verify(good(payload))
+		got, err := v.Verify(t.Context(), good(payload))
 		if err != nil {
 			t.Errorf("%s: %v", payload, err)
 			continue

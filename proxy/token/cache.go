@@ -190,7 +190,9 @@ func (s *shard) evict() {
 }
 
 // size is about what g takes in memory.
-func (g *grant) size() int { return entryBytes + len(g.caller.Role) + len(g.caller.Claims) }
+func (g *grant) size() int {
+	return entryBytes + len(g.caller.Role) + len(g.caller.Claims) + len(g.caller.Subject) + len(g.jti)
+}
 
 var (
 	cacheHits = prometheus.NewDesc("fluxbase_jwt_cache_hits_total",

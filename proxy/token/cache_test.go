@@ -86,7 +86,7 @@ func TestCacheHasMetrics(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, Config{Secret: secret, CacheSize: 2})
 	for _, sub := range []string{"a", "b", "b", "c"} {
-		if _, err := v.Verify(good(`{"role":"anon","sub":"` + sub + `"}`)); err != nil {
+		if _, err := v.Verify(t.Context(), good(`{"role":"anon","sub":"`+sub+`"}`)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestCacheHasMetrics(t *testing.T) {
 	}
 	want := map[string]float64{
 		"fluxbase_jwt_cache_hits_total": 1, "fluxbase_jwt_cache_misses_total": 3, "fluxbase_jwt_cache_evictions_total": 1,
-		"fluxbase_jwt_cache_entries": 2, "fluxbase_jwt_cache_bytes": float64(2 * (entryBytes + len(`anon{"role":"anon","sub":"a"}`))),
+		"fluxbase_jwt_cache_entries": 2, "fluxbase_jwt_cache_bytes": float64(2 * (entryBytes + len(`anon{"role":"anon","sub":"a"}a`))),
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -190,7 +190,7 @@ func TestManyGoroutinesGetTheirOwnCaller(t *testing.T) {
 			for r := range rounds {
 				i := (w*7 + r*5) % tokens
 				before := now.Load()
-				got, err := v.Verify(texts[i])
+				got, err := v.Verify(t.Context(), texts[i])
 				after := now.Add(1)
 				switch end := int64(100*i + skew); {
 				case err == nil && got != callers[i]:

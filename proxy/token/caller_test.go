@@ -47,7 +47,7 @@ func TestCallerOfARequest(t *testing.T) {
 			if tt.apikey != "" {
 				h.Set("apikey", tt.apikey)
 			}
-			got, err := v.Caller(h)
+			got, err := v.Caller(t.Context(), h, From{})
 			if tt.code == "" {
 				wantCaller(t, got, err, tt.role, `{"role":"`+tt.role+`"}`)
 				return
@@ -69,7 +69,7 @@ func TestCallerOfAKnownTokenAllocatesNothing(t *testing.T) {
 		"none":    {},
 	} {
 		allocs := testing.AllocsPerRun(100, func() {
-			if _, err := v.Caller(h); err != nil {
+			if _, err := v.Caller(t.Context(), h, From{}); err != nil {
 				t.Error(err)
 			}
 		})

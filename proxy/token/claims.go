@@ -18,6 +18,8 @@ const skew = 30
 type grant struct {
 	caller        pg.Caller
 	exp, nbf, iat int64 // seconds since 1970
+	// jti is the id of a token of the service role, which may be revoked by it.
+	jti string
 }
 
 // check holds the grant against the clock; it runs at every use.
@@ -35,8 +37,9 @@ func (g *grant) check(now time.Time) error {
 }
 
 // grant reads a payload whose signature is good, and checks it. It gives a grant
-// beside the error of one that only the clock refuses.
-func (v *Verifier) grant(payload []byte, now time.Time) (*grant, error) {
+// beside the error of one that only the clock refuses. kid is that of the key, if it is
+// one of ours.
+func (v *Verifier) grant(payload []byte, kid string, now time.Time) (*grant, error) {
 	payload = bytes.Trim(payload, jsonSpace)
 	claims, err := parseObject(payload)
 	if err != nil {
@@ -66,8 +69,15 @@ func (v *Verifier) grant(payload []byte, now time.Time) (*grant, error) {
 	if err := v.checkAud(lookup(claims, "aud")); err != nil {
 		return nil, cmp.Or(late, err)
 	}
+	if iss := lookup(claims, "iss"); kid != "" && v.issuer != "" && (iss == nil || iss[0] != '"' || unquote(iss) != v.issuer) {
+		return nil, cmp.Or[error](late, errClaims("JWT of another issuer", ""))
+	}
 	if g.caller, err = v.caller(payload, claims); err != nil {
 		return nil, cmp.Or(late, err)
+	}
+	g.caller.Signer = kid
+	if jti := lookup(claims, "jti"); g.caller.Role == serviceRole && jti != nil && jti[0] == '"' {
+		g.jti = unquote(jti)
 	}
 	return g, late
 }
@@ -136,7 +146,15 @@ func (v *Verifier) caller(payload []byte, claims []member) (pg.Caller, error) {
 	if role == "" {
 		return pg.Caller{}, errAnonymous()
 	}
-	return pg.Caller{Role: role, Claims: withRole(payload, claims, role)}, nil
+	caller := pg.Caller{Role: role, Claims: withRole(payload, claims, role)}
+	if sub := lookup(claims, "sub"); sub != nil && sub[0] == '"' {
+		caller.Subject = unquote(sub)
+	}
+	// Of another form it is none of ours.
+	if session := lookup(claims, "session_id"); session != nil && session[0] == '"' {
+		caller.Session, _ = parseSession(unquote(session))
+	}
+	return caller, nil
 }
 
 // withRole splices instead of encoding anew, because a number such as

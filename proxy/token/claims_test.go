@@ -35,7 +35,7 @@ func TestClaimsThatDoNotLetIn(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			v := newVerifier(t, Config{Secret: secret, Aud: tt.aud, AnonRole: "anon"})
-			got, err := v.Verify(good(tt.payload))
+			got, err := v.Verify(t.Context(), good(tt.payload))
 			wantError(t, got, err, "PGRST303", tt.message, "")
 		})
 	}
@@ -61,7 +61,7 @@ func TestClaimsThatLetIn(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := newVerifier(t, Config{Secret: secret, Aud: tt.aud}).Verify(good(tt.payload))
+			got, err := newVerifier(t, Config{Secret: secret, Aud: tt.aud}).Verify(t.Context(), good(tt.payload))
 			wantCaller(t, got, err, "editor", tt.payload)
 		})
 	}
@@ -86,7 +86,7 @@ func TestRoleOfAToken(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := newVerifier(t, Config{Secret: secret, RoleClaim: tt.path, AnonRole: "anon"}).Verify(good(tt.payload))
+			got, err := newVerifier(t, Config{Secret: secret, RoleClaim: tt.path, AnonRole: "anon"}).Verify(t.Context(), good(tt.payload))
 			wantCaller(t, got, err, tt.role, tt.claims)
 		})
 	}
@@ -101,7 +101,7 @@ func TestTokenCannotStayTheLoginRole(t *testing.T) {
 		`{"role":"none"}`:                     `role "none" does not exist`,
 		`{"role":"\u006e\u006f\u006e\u0065"}`: `role "none" does not exist`,
 	} {
-		got, err := v.Verify(good(payload))
+		got, err := v.Verify(t.Context(), good(payload))
 		wantError(t, got, err, "22023", message, "")
 	}
 }
@@ -109,11 +109,11 @@ func TestTokenCannotStayTheLoginRole(t *testing.T) {
 func TestTokenWithoutRoleWhenAnonymousIsDisabled(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, Config{Secret: secret})
-	got, err := v.Verify(good(`{"sub":"7"}`))
+	got, err := v.Verify(t.Context(), good(`{"sub":"7"}`))
 	wantError(t, got, err, "PGRST302", "Anonymous access is disabled", "")
 	got, err = v.Anonymous()
 	wantError(t, got, err, "PGRST302", "Anonymous access is disabled", "")
-	got, err = v.Verify(good(`{"role":"editor"}`))
+	got, err = v.Verify(t.Context(), good(`{"role":"editor"}`))
 	wantCaller(t, got, err, "editor", `{"role":"editor"}`)
 }
 

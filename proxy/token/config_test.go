@@ -131,7 +131,7 @@ func TestSecretsThatAreTaken(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := newVerifier(t, Config{Secret: tt.secret, SecretIsBase64: tt.isBase64}).Verify(sign(tt.key, hsHeader, `{"role":"editor"}`))
+			got, err := newVerifier(t, Config{Secret: tt.secret, SecretIsBase64: tt.isBase64}).Verify(t.Context(), sign(tt.key, hsHeader, `{"role":"editor"}`))
 			wantCaller(t, got, err, "editor", `{"role":"editor"}`)
 		})
 	}

@@ -7,7 +7,12 @@
 // claims.go reads the payload and settles the role. Nothing of a payload is
 // parsed before its signature was found good.
 //
-// Codes and messages are PostgREST's (PGRST300 to PGRST303), because its clients
+// Service keys (sb_secret_ID_SECRET, sb_publishable_ID_SECRET) are looked up by their
+// id among the rows of auth.service_keys, which servicekey.go holds in memory and
+// keyring.go reads; whether what is remembered may be trusted, the source knows that
+// serve gives to UseKeys.
+//
+// Codes and messages of JWTs are PostgREST's (PGRST300 to PGRST303), because its clients
 // switch on them. What is stricter than PostgREST, and why:
 //
 //   - A claims set in which a name occurs twice is refused, as RFC 7519 section 4

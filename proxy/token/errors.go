@@ -34,6 +34,48 @@ var errKeysAway = func() *web.Error {
 	return e
 }()
 
+// ErrSessionEnded answers a token whose session has ended: its user has signed out, or was
+// signed out.
+var ErrSessionEnded = errClaims("JWT session has ended", "")
+
+// errSignerRevoked answers a token of a key of ours that was revoked; a refresh gives
+// another one.
+var errSignerRevoked = errDecode(msgNoKey, "The key that signed the JWT was revoked")
+
+// errTokenUnchecked answers a token that may be good, while nobody can tell.
+var errTokenUnchecked = func() *web.Error {
+	e := web.New("token_check_unavailable", "the token can't be checked now; try again")
+	e.Header = http.Header{"Retry-After": {"1"}, "Cache-Control": {"no-store"}}
+	return e
+}()
+
+// Errors about service keys. No cache may keep one: the key may be good a moment later.
+var (
+	errKeyInvalid = keyError("key_invalid", "the API key is not valid", "")
+	errKeyRevoked = keyError("key_revoked", "the API key was revoked", "")
+	errKeyExpired = keyError("key_expired", "the API key has expired", "")
+	errKeyModule  = keyError("key_module", "the API key is not for this part of the API", "")
+	errKeyAddress = keyError("key_address", "the API key may not be used from this address", "")
+	errKeySchema  = keyError("key_schema", "the API key is not for this schema", "")
+	// The hint is for whom a function surprises.
+	errKeyReadOnly = keyError("key_read_only", "the API key is for reading alone",
+		"a function that is called by POST may write unless it is declared stable or immutable")
+	errKeyUnchecked = keyError("key_check_unavailable", "the API key can't be checked now; try again", "")
+)
+
+func keyError(code, message, hint string) *web.Error {
+	e := web.New(code, message)
+	e.Hint = hint
+	e.Header = http.Header{"Cache-Control": {"no-store"}}
+	switch e.Status {
+	case http.StatusUnauthorized:
+		e.Header["Www-Authenticate"] = []string{`Bearer error="invalid_token", error_description="` + message + `"`}
+	case http.StatusServiceUnavailable:
+		e.Header["Retry-After"] = []string{"1"}
+	}
+	return e
+}
+
 // errParts counts what is between the dots.
 func errParts(n int) *web.Error {
 	return errDecode("Expected 3 parts in JWT; got "+strconv.Itoa(n), "")
@@ -51,11 +93,7 @@ func errClaims(message, details string) *web.Error {
 
 // errRole says what Postgres would say of a role that cannot exist.
 func errRole(role string) *web.Error {
-	return challenged(&web.Error{
-		Status:  http.StatusUnauthorized,
-		Code:    "22023",
-		Message: "role " + strconv.Quote(role) + " does not exist",
-	}, "Bearer")
+	return web.SQLState("22023", "role "+strconv.Quote(role)+" does not exist")
 }
 
 // invalidToken adds the challenge of RFC 6750 section 3.1. Messages are constants

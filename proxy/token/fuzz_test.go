@@ -31,7 +31,7 @@ func FuzzVerify(f *testing.F) {
 			token = good(text)
 		}
 		v := newVerifier(t, Config{Secret: secret, AnonRole: "anon"})
-		got, err := v.Verify(token)
+		got, err := v.Verify(t.Context(), token)
 		if err != nil {
 			if got != (pg.Caller{}) {
 				t.Fatalf("caller %+v beside error %v", got, err)

@@ -268,20 +268,45 @@ func (v *Verifier) keysFor(h header) []key {
 	return append(suitable(v.keys, h), suitable(v.remote.current(), h)...)
 }
 
-// verifySignature gives what a token says, once a key has vouched for it. A key that is
-// not known may be new at its issuer, who is asked then.
-func (v *Verifier) verifySignature(jws *jose.JSONWebSignature, h header) ([]byte, error) {
-	payload, err := tryKeys(jws, v.keysFor(h))
-	if err == nil || v.remote == nil || h.symmetric() {
-		return payload, err
+// verifySignature gives what a token says, once a key has vouched for it, and which if it
+// is one of ours. A key that is not known may be new here, or at its issuer, who are asked
+// then.
+func (v *Verifier) verifySignature(ctx context.Context, jws *jose.JSONWebSignature, h header) (payload []byte, kid string, err error) {
+	mayBeOurs := v.issued != nil && h.kid != nil && !h.symmetric()
+	if mayBeOurs {
+		if k, ok := v.issued.find(h); ok {
+			payload, err = tryKeys(jws, []key{k})
+			return payload, k.id, err
+		}
 	}
-	if h.kid != nil && len(suitable(v.remote.current(), h)) > 0 {
-		return nil, err // a known key, and a signature that is not its
+	payload, err = tryKeys(jws, v.keysFor(h))
+	if v.keys == nil && v.remote == nil && h.symmetric() && !v.issued.signs() {
+		err = errNoSecret()
+	}
+	switch {
+	case err == nil || h.symmetric() || !mayBeOurs && v.remote == nil:
+		return payload, "", err
+	case h.kid != nil && len(suitable(v.remote.current(), h)) > 0:
+		return nil, "", err // a known key, and a signature that is not its
+	}
+	if mayBeOurs {
+		k, ok, cause := v.issued.lookFor(ctx, h)
+		if cause != nil {
+			return nil, "", errTokenUnchecked.Because(cause)
+		}
+		if ok {
+			payload, err = tryKeys(jws, []key{k})
+			return payload, k.id, err
+		}
+	}
+	if v.remote == nil {
+		return nil, "", err
 	}
 	if cause := v.remote.refresh(); cause != nil {
-		return nil, errKeysAway.Because(cause)
+		return nil, "", errKeysAway.Because(cause)
 	}
-	return tryKeys(jws, v.keysFor(h))
+	payload, err = tryKeys(jws, v.keysFor(h))
+	return payload, "", err
 }
 
 func tryKeys(jws *jose.JSONWebSignature, keys []key) ([]byte, error) {

@@ -96,7 +96,7 @@ func (s signer) token(role string) string {
 
 func wantRole(t *testing.T, v *Verifier, token, role string) {
 	t.Helper()
-	got, err := v.Verify(token)
+	got, err := v.Verify(t.Context(), token)
 	if err != nil || got.Role != role {
 		t.Errorf("got %q %v, want %q", got.Role, err, role)
 	}
@@ -104,7 +104,7 @@ func wantRole(t *testing.T, v *Verifier, token, role string) {
 
 func wantCode(t *testing.T, v *Verifier, token, code string) {
 	t.Helper()
-	got, err := v.Verify(token)
+	got, err := v.Verify(t.Context(), token)
 	if e := asError(t, got, err); e.Code != code {
 		t.Errorf("got %v, want %s", err, code)
 	}
@@ -154,7 +154,7 @@ func TestUnknownKeysDoNotHammerTheIssuer(t *testing.T) {
 	var away atomic.Int64
 	for n := range 2 * maxWaiting {
 		wg.Go(func() {
-			got, err := v.Verify(signer{t, fmt.Sprint("no", n), other.pair}.token("eve"))
+			got, err := v.Verify(t.Context(), signer{t, fmt.Sprint("no", n), other.pair}.token("eve"))
 			switch e := asError(t, got, err); e.Code {
 			case "PGRST301":
 			case "keys_unavailable": // too many wait

@@ -114,7 +114,12 @@ func wantCaller(t *testing.T, got pg.Caller, err error, role, claims string) {
 	if err != nil {
 		t.Fatalf("got error %v, want role %s", err, role)
 	}
-	if want := (pg.Caller{Role: role, Claims: claims}); got != want {
+	var who struct{ Sub any }
+	if err := json.Unmarshal([]byte(claims), &who); err != nil {
+		t.Fatal(err)
+	}
+	subject, _ := who.Sub.(string)
+	if want := (pg.Caller{Role: role, Claims: claims, Subject: subject}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -30,6 +30,12 @@ type Verifier struct {
 	// anonymous is the answer to a request without a token.
 	anonymous pg.Caller
 	cache     *cache
+	// source gives the service keys; nil where there are none.
+	source func(context.Context) (*ServiceKeys, error)
+	// issued are the tokens that are signed here, and issuer their iss if it is known; nil
+	// where there are none.
+	issued *Issued
+	issuer string
 	// now is the clock; tests set it before the first use.
 	now func() time.Time
 }
@@ -66,59 +72,69 @@ func (v *Verifier) Follow(ctx context.Context, log *slog.Logger) {
 // Verify takes a JWT in compact serialization (RFC 7515 section 7.1), as it
 // follows "Bearer ", and returns the role and the claims that it stands for.
 // Errors are *web.Error with PostgREST's codes PGRST300 to PGRST303, or 22023 for
-// a role that cannot exist, or 503 while the issuer of a new key can't be asked; none
+// a role that cannot exist, or 503 while the issuer of a new key or the database can't be
+// asked, or key_revoked for a JWT of the service role that was, or ErrSessionEnded; none
 // of them repeats any part of the token.
-func (v *Verifier) Verify(token string) (pg.Caller, error) {
+func (v *Verifier) Verify(ctx context.Context, token string) (pg.Caller, error) {
+	g, hash, err := v.verified(ctx, token)
+	if err != nil {
+		return pg.Caller{}, err
+	}
+	if v.issued != nil && mayEnd(&g.caller) {
+		if err := v.issued.check(ctx, g.caller.Signer, g.caller.Session); err != nil {
+			return pg.Caller{}, err
+		}
+	}
+	return v.unlessRevoked(ctx, nil, g, &hash)
+}
+
+// verified gives what a token says, and holds now by the clock.
+func (v *Verifier) verified(ctx context.Context, token string) (*grant, tokenHash, error) {
 	switch {
-	case v.keys == nil && v.remote == nil:
-		return pg.Caller{}, errNoSecret()
+	case v.keys == nil && v.remote == nil && v.issued == nil:
+		return nil, tokenHash{}, errNoSecret()
 	case token == "":
-		return pg.Caller{}, errDecode(msgEmpty, "")
+		return nil, tokenHash{}, errDecode(msgEmpty, "")
 	case len(token) > maxToken:
-		return pg.Caller{}, errDecode(msgBadCrypto, "The token is longer than 16 KiB")
+		return nil, tokenHash{}, errDecode(msgBadCrypto, "The token is longer than 16 KiB")
 	}
 	// The cache holds hashes: a dump of it has no tokens to replay. Sum256 only
 	// reads, so the string's own bytes do, and the hot path copies nothing.
 	hash := sha256.Sum256(unsafe.Slice(unsafe.StringData(token), len(token)))
 	now := v.now()
 	if g := v.cache.get(&hash); g != nil {
-		if err := g.check(now); err != nil {
-			return pg.Caller{}, err
-		}
-		return g.caller, nil
+		return g, hash, g.check(now)
 	}
 	epoch := v.cache.now()
-	payload, err := v.payload(token)
+	payload, kid, err := v.payload(ctx, token)
 	if err != nil {
-		return pg.Caller{}, err
+		return nil, hash, err
 	}
-	g, err := v.grant(payload, now)
+	g, err := v.grant(payload, kid, now)
 	if g != nil {
 		// Also what is expired: who sends it again and again shall not have its
 		// signature checked each time.
 		v.cache.put(&hash, g, epoch)
 	}
-	if err != nil {
-		return pg.Caller{}, err
-	}
-	return g.caller, nil
+	return g, hash, err
 }
 
-// payload returns what a token says, once a key has vouched for it.
-func (v *Verifier) payload(token string) ([]byte, error) {
+// payload returns what a token says, once a key has vouched for it, and which if it is one
+// of ours.
+func (v *Verifier) payload(ctx context.Context, token string) (payload []byte, kid string, err error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return nil, errParts(len(parts))
+		return nil, "", errParts(len(parts))
 	}
 	h, err := parseHeader(parts)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{h.alg})
 	if err != nil {
-		return nil, errDecode(msgBadCrypto, "")
+		return nil, "", errDecode(msgBadCrypto, "")
 	}
-	return v.verifySignature(jws, h)
+	return v.verifySignature(ctx, jws, h)
 }
 
 // header is what we believe of a JOSE header (RFC 7515 section 4). Keys that a

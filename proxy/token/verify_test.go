@@ -36,7 +36,7 @@ func TestTokenOfEachAlgorithmIsVerified(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			v := newVerifier(t, Config{Secret: tt.secret})
-			got, err := v.Verify(signWith(t, tt.alg, tt.signKey, nil, payload))
+			got, err := v.Verify(t.Context(), signWith(t, tt.alg, tt.signKey, nil, payload))
 			wantCaller(t, got, err, "editor", payload)
 		})
 	}
@@ -50,8 +50,8 @@ func TestTokenOfTheRFCIsVerified(t *testing.T) {
 		AnonRole: "anon",
 	})
 	v.now = func() time.Time { return time.Unix(1300819380, 0) }
-	got, err := v.Verify("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9" +
-		".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ" +
+	got, err := v.Verify(t.Context(), "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9"+
+		".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"+
 		".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
 	wantCaller(t, got, err, "anon", `{"role":"anon","iss":"joe",`+"\r\n"+` "exp":1300819380,`+"\r\n"+` "http://example.com/is_root":true}`)
 }
@@ -80,7 +80,7 @@ func TestTokenThatDoesNotDecode(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := v.Verify(tt.token)
+			got, err := v.Verify(t.Context(), tt.token)
 			wantError(t, got, err, "PGRST301", tt.message, tt.details)
 		})
 	}
@@ -89,7 +89,7 @@ func TestTokenThatDoesNotDecode(t *testing.T) {
 func TestTokenWithoutSecretIsTheServersFault(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, Config{AnonRole: "anon"})
-	got, err := v.Verify(good(`{"role":"editor"}`))
+	got, err := v.Verify(t.Context(), good(`{"role":"editor"}`))
 	wantError(t, got, err, "PGRST300", "Server lacks JWT secret", "")
 }
 
@@ -110,7 +110,7 @@ func TestTokenThatNamesItsKey(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := newVerifier(t, Config{Secret: tt.keys}).Verify(sign(string(b), tt.header, `{"role":"editor"}`))
+			got, err := newVerifier(t, Config{Secret: tt.keys}).Verify(t.Context(), sign(string(b), tt.header, `{"role":"editor"}`))
 			if tt.details == "" {
 				wantCaller(t, got, err, "editor", `{"role":"editor"}`)
 			} else {
@@ -124,22 +124,22 @@ func TestRepeatedTokenIsVerifiedOnce(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, Config{Secret: secret})
 	token := good(`{"role":"editor","exp":1700000010,"nbf":1700000000}`)
-	first, err := v.Verify(token)
+	first, err := v.Verify(t.Context(), token)
 	wantCaller(t, first, err, "editor", `{"role":"editor","exp":1700000010,"nbf":1700000000}`)
 
 	v.keys = []key{} // now only the cache can know
-	if again, err := v.Verify(token); err != nil || again != first {
+	if again, err := v.Verify(t.Context(), token); err != nil || again != first {
 		t.Errorf("got %+v, %v from the cache, want %+v", again, err, first)
 	}
 	v.now = func() time.Time { return time.Unix(1700000040, 0) }
-	if _, err := v.Verify(token); err != nil {
+	if _, err := v.Verify(t.Context(), token); err != nil {
 		t.Errorf("30 s after exp: %v, want the caller", err)
 	}
 	v.now = func() time.Time { return time.Unix(1700000041, 0) }
-	got, err := v.Verify(token)
+	got, err := v.Verify(t.Context(), token)
 	wantError(t, got, err, "PGRST303", "JWT expired", "")
 	v.now = func() time.Time { return time.Unix(1699999969, 0) }
-	got, err = v.Verify(token)
+	got, err = v.Verify(t.Context(), token)
 	wantError(t, got, err, "PGRST303", "JWT not yet valid", "")
 }
 
@@ -152,11 +152,11 @@ func TestWithoutACacheATokenIsVerifiedEachTime(t *testing.T) {
 		}
 		token := good(`{"role":"editor"}`)
 		for range 2 {
-			got, err := v.Verify(token)
+			got, err := v.Verify(t.Context(), token)
 			wantCaller(t, got, err, "editor", `{"role":"editor"}`)
 		}
 		v.keys = []key{}
-		if got, err := v.Verify(token); err == nil {
+		if got, err := v.Verify(t.Context(), token); err == nil {
 			t.Errorf("a cache of %d remembered %+v", size, got)
 		}
 	}
@@ -166,7 +166,7 @@ func TestRefusedTokenIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t, Config{Secret: secret})
 	for _, token := range []string{good(`{"role":"editor","exp":1,"nbf":""}`), good(`{"role":"none"}`), "a.b.c", good(`{"role":"editor","aud":7}`)} {
-		if got, err := v.Verify(token); err == nil {
+		if got, err := v.Verify(t.Context(), token); err == nil {
 			t.Fatalf("got %+v, want an error", got)
 		}
 	}
@@ -188,7 +188,7 @@ func TestTokenOfAnotherTimeIsRemembered(t *testing.T) {
 		v := newVerifier(t, Config{Secret: secret})
 		token := good(claims)
 		for range 2 {
-			got, err := v.Verify(token)
+			got, err := v.Verify(t.Context(), token)
 			wantError(t, got, err, "PGRST303", want, "")
 			v.keys = []key{}
 		}
@@ -196,7 +196,7 @@ func TestTokenOfAnotherTimeIsRemembered(t *testing.T) {
 			t.Errorf("%s: %+v", claims, st)
 		}
 		v.now = func() time.Time { return time.Unix(1700009001, 0) }
-		if got, err := v.Verify(token); (err == nil) != (want != "JWT expired") || err == nil && got.Role != "editor" {
+		if got, err := v.Verify(t.Context(), token); (err == nil) != (want != "JWT expired") || err == nil && got.Role != "editor" {
 			t.Errorf("%s, later: %+v, %v", claims, got, err)
 		}
 	}
@@ -210,13 +210,13 @@ func TestKeysWorkForTenYears(t *testing.T) {
 	}
 	v := newVerifier(t, Config{Secret: secret})
 	v.now = func() time.Time { return clock.AddDate(10, 0, 0) }
-	got, err := v.Verify(anon)
+	got, err := v.Verify(t.Context(), anon)
 	wantCaller(t, got, err, "anon", `{"iss":"fluxbase","role":"anon","iat":1700000000,"exp":2015619200}`)
-	got, err = v.Verify(service)
+	got, err = v.Verify(t.Context(), service)
 	wantCaller(t, got, err, "service_role", `{"iss":"fluxbase","role":"service_role","iat":1700000000,"exp":2015619200}`)
 
 	v.now = func() time.Time { return clock.AddDate(10, 0, 1) }
-	got, err = v.Verify(anon)
+	got, err = v.Verify(t.Context(), anon)
 	wantError(t, got, err, "PGRST303", "JWT expired", "")
 
 	if _, _, err := Keys([]byte("short"), clock); err == nil || !strings.Contains(err.Error(), "at least 32") {
@@ -231,13 +231,13 @@ func BenchmarkVerifyHit(b *testing.B) {
 	v := newVerifier(b, Config{Secret: secret})
 	v.now = time.Now
 	token := good(`{"role":"authenticated","sub":"` + strings.Repeat("5", 36) + `","email":"ada@example.com","session_id":"` + strings.Repeat("7", 36) + `","aal":"aal1"}`)
-	if _, err := v.Verify(token); err != nil {
+	if _, err := v.Verify(b.Context(), token); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if c, err := v.Verify(token); err != nil || c == (pg.Caller{}) {
+			if c, err := v.Verify(b.Context(), token); err != nil || c == (pg.Caller{}) {
 				b.Error(c, err)
 			}
 		}
@@ -261,7 +261,7 @@ func BenchmarkVerifyMiss(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				v.cache = newCache(1, maxCacheBytes)
-				if _, err := v.Verify(token); err != nil {
+				if _, err := v.Verify(b.Context(), token); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -57,13 +57,31 @@ var Classes = []Class{
 	{"XX", 500, "internal error of Postgres"},
 }
 
-var classes = func() map[string]int {
-	m := make(map[string]int, len(Classes))
-	for _, c := range Classes {
-		m[c.Prefix] = c.Status
+var classes = func() map[string]*Class {
+	m := make(map[string]*Class, len(Classes))
+	for i := range Classes {
+		m[Classes[i].Prefix] = &Classes[i]
 	}
 	return m
 }()
+
+// classOf is the row of a SQLSTATE; nil where none matches.
+func classOf(code string) *Class {
+	for n := len(code); n >= 2; n-- {
+		if c := classes[code[:n]]; c != nil && len(code) == 5 {
+			return c
+		}
+	}
+	return nil
+}
+
+// SQLState makes an error that says what Postgres says by this SQLSTATE, where it is not
+// asked.
+func SQLState(code, message string) *Error {
+	e := FromPostgres(&pgconn.PgError{Code: code, Message: message}, false)
+	e.Err = nil
+	return e
+}
 
 // FromPostgres turns an error of pg.Do into the answer to the client: an
 // *Error stays itself, a *pgconn.PgError is mapped by its SQLSTATE, anything
@@ -115,10 +133,8 @@ func sqlStatus(e *pgconn.PgError, anonymous bool) int {
 	case e.Code == "42883" && strings.HasPrefix(e.Message, "function xmlagg("):
 		return http.StatusNotAcceptable
 	}
-	for n := len(e.Code); n >= 2; n-- {
-		if status, ok := classes[e.Code[:n]]; ok {
-			return status
-		}
+	if c := classOf(e.Code); c != nil {
+		return c.Status
 	}
 	return http.StatusBadRequest
 }

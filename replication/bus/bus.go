@@ -37,6 +37,10 @@ type Deps struct {
 	// Handlers are called with the data of messages of further kinds, in the order of
 	// their commits. They must not wait for anything.
 	Handlers map[string]func(tx *changes.Transaction, data []byte)
+	// Hints are called with the content of messages of a prefix that nobody signs, because
+	// whoever is told looks for itself; nil is for messages that may have been missed. They
+	// must not wait for anything.
+	Hints map[string]func(content []byte)
 	// Copies are current, of all that was committed before, when a mark is confirmed.
 	Copies []AnyCopy
 	// Versions, if not nil, counts the changes of all published tables.
@@ -58,6 +62,7 @@ type Bus struct {
 	keys      keys
 	confirmed changes.Position
 	renewed   time.Time // when the last renewal that succeeded was sent
+	held      time.Time // when the first answer came since which the lease has not ended
 	announces bool
 	err       error // why the lease is not renewed
 }
@@ -133,6 +138,9 @@ func (b *Bus) startOver(ctx context.Context, gap *changes.Gap) {
 	}
 	b.SchemaChanged()
 	b.Missed(gap)
+	for _, hint := range b.Hints {
+		hint(nil)
+	}
 	b.confirm(gap.From)
 }
 
@@ -146,15 +154,25 @@ func (b *Bus) apply(ctx context.Context, tx *changes.Transaction) {
 		b.insist(ctx, "read the message keys", b.loadKeys)
 	}
 	for _, c := range b.Copies {
-		if c.touched(tx) {
-			b.fence(ctx, tx.XID)
-			c.load(ctx)
+		c.apply(ctx, b, tx)
+	}
+	for i := range tx.Touched {
+		if t := &tx.Touched[i]; t.Relation == nil {
+			for prefix, hint := range b.Hints {
+				if t.Prefix == prefix || t.Prefix == "" {
+					hint(nil)
+				}
+			}
 		}
 	}
 	schema, mark := false, false
 	for i := range tx.Events {
 		e := &tx.Events[i]
 		if e.Op != changes.Message {
+			continue
+		}
+		if hint := b.Hints[e.Prefix]; hint != nil {
+			hint(e.Content)
 			continue
 		}
 		if err := b.verify(ctx, e, tx.XID); err != nil {

@@ -36,13 +36,21 @@ func newID() string {
 // trip of its own. Ask Trusted before each look at what is remembered.
 func (b *Bus) Trusted() bool {
 	b.mu.Lock()
-	renewed := b.renewed
+	renewed, held := b.renewed, b.held
 	b.mu.Unlock()
+	fresh := b.sub.Fresh()
 	// Counted from before the renewal was sent, and so shorter than the database does.
-	return time.Since(renewed) < Lease && b.fresh()
+	return within(renewed) && time.Since(fresh) < Lease && fresh.After(held)
 }
 
 func (b *Bus) fresh() bool { return time.Since(b.sub.Fresh()) < Lease }
+
+// within tells whether a lease that was asked for at a time has not ended: by the clock
+// of the wall too, since the other stands still while a machine sleeps.
+func within(sent time.Time) bool {
+	now := time.Now()
+	return now.Sub(sent) < Lease && now.Round(0).Sub(sent.Round(0)) < Lease
+}
 
 // AnnouncesDDL tells whether changes of the schema are certain to come to
 // SchemaChanged, so that nobody need look for them.
@@ -76,9 +84,10 @@ func (b *Bus) confirm(p changes.Position) {
 // keepLease renews the lease while the stream is current, and gives it back.
 func (b *Bus) keepLease(ctx context.Context) {
 	var unannounced string
-	for {
-		// Without proof of a current stream the lease must run out.
-		if b.fresh() {
+	for first := true; ; first = false {
+		// Without proof of a current stream the lease must run out. The first is for the
+		// proofs that follow: see take.
+		if first || b.fresh() {
 			now, err := b.renew(ctx, Lease)
 			if ctx.Err() != nil {
 				break
@@ -144,9 +153,19 @@ func (b *Bus) renew(ctx context.Context, lease time.Duration) (unannounced strin
 		return "", errors.New("fluxbase.renew is not that of this release")
 	}
 	if lease > 0 {
-		b.mu.Lock()
-		b.renewed, b.announces = sent, string(answer[0]) == "true"
-		b.mu.Unlock()
+		b.take(sent, string(answer[0]) == "true")
 	}
 	return string(answer[1]), nil
+}
+
+// take notes a renewal whose answer has come. If the lease had ended before, those who
+// asked fluxbase.await meanwhile did not wait for this process: it has to be proven of
+// the stream first that what they did has come.
+func (b *Bus) take(sent time.Time, announces bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !within(b.renewed) {
+		b.held = time.Now()
+	}
+	b.renewed, b.announces = sent, announces
 }

@@ -21,7 +21,9 @@ func (s *still) Next(context.Context) (*changes.Transaction, error) { return nil
 // versions are those of a process that holds its lease.
 func versions() (*Versions, *Bus, *still) {
 	v, sub := NewVersions(), &still{fresh: time.Now()}
-	v.bus = &Bus{sub: sub, renewed: time.Now(), announces: true}
+	v.bus = &Bus{sub: sub, announces: true}
+	v.bus.take(time.Now(), true)
+	sub.fresh = time.Now()
 	return v, v.bus, sub
 }
 

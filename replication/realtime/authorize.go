@@ -5,12 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
@@ -34,8 +39,8 @@ type denied string
 func (d denied) Error() string { return string(d) }
 
 // identify verifies a token or API key. Its error is a reason for the client.
-func (h *Hub) identify(text string) (identity, error) {
-	who, err := h.verify(text)
+func (h *Hub) identify(ctx context.Context, text string, at netip.Addr) (identity, error) {
+	who, err := h.verify(ctx, text, at)
 	if err == nil {
 		return who, nil
 	}
@@ -44,6 +49,10 @@ func (h *Hub) identify(text string) (identity, error) {
 		return identity{}, denied("InvalidJWTToken: Token has expired")
 	case e.Code == "PGRST303":
 		return identity{}, denied("InvalidJWTToken: " + e.Message)
+	case e.Status == http.StatusServiceUnavailable:
+		return identity{}, errDatabase
+	case strings.HasPrefix(e.Code, "key_"):
+		return identity{}, denied("Unauthorized: " + e.Message)
 	case e.Details != nil:
 		return identity{}, denied("JwtSignatureError: Failed to validate JWT signature")
 	}
@@ -51,12 +60,19 @@ func (h *Hub) identify(text string) (identity, error) {
 }
 
 // verify is identify with the errors of package token.
-func (h *Hub) verify(text string) (identity, error) {
-	caller, err := h.Tokens.Caller(http.Header{"Authorization": {"Bearer " + text}, "Apikey": {text}})
+func (h *Hub) verify(ctx context.Context, text string, at netip.Addr) (identity, error) {
+	caller, err := h.Tokens.Caller(ctx, http.Header{"Authorization": {"Bearer " + text}, "Apikey": {text}}, from(at))
 	if err != nil {
 		return identity{}, err
 	}
+	return newIdentity(caller, text), nil
+}
+
+func newIdentity(caller pg.Caller, text string) identity {
 	who := identity{Caller: caller, token: text}
+	if caller.Scope != nil {
+		who.expires = caller.Scope.Ends
+	}
 	var claims struct {
 		Exp *float64
 		Sub any
@@ -70,7 +86,46 @@ func (h *Hub) verify(text string) (identity, error) {
 	if sub, _ := claims.Sub.(string); isName(sub) {
 		who.user = sub
 	}
-	return who, nil
+	return who
+}
+
+// mayEnd tells those whom a change of the service keys may concern.
+func (who *identity) mayEnd() bool { return who.Key != "" || who.Role == serviceRole }
+
+// Recheck holds the channels of service keys, and of JWTs of the service role, against
+// new keys: those of a key that has ended are closed, and the others end when it does.
+// It waits for no client.
+func (h *Hub) Recheck(keys *token.ServiceKeys) {
+	h.keys.Store(keys) // before the channels are listed, see join
+	h.mu.Lock()
+	clients := slices.Collect(maps.Keys(h.clients))
+	h.mu.Unlock()
+	for _, c := range clients {
+		for _, ch := range c.all() {
+			c.recheck(ch, keys)
+		}
+	}
+}
+
+func (c *client) recheck(ch *channel, keys *token.ServiceKeys) {
+	who := ch.who.Load()
+	if keys == nil || !who.mayEnd() {
+		return
+	}
+	caller, err := c.hub.Tokens.Recheck(keys, who.token, from(c.address))
+	if err != nil {
+		c.shut(ch, "Unauthorized: "+web.AsError(err).Message)
+		return
+	}
+	again := newIdentity(caller, who.token)
+	if again.expires.Equal(who.expires) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ch.who.CompareAndSwap(who, &again) && c.channels[ch.wire] == ch {
+		c.expire(ch)
+	}
 }
 
 // expired says so, for the client.
@@ -111,15 +166,24 @@ const authorizeSQL = `select a.read_broadcast, a.write_broadcast, a.read_presenc
 // the client.
 func (h *Hub) access(ctx context.Context, ch *channel) (access, error) {
 	if !ch.private {
-		return access{true, true, true, true}, nil
+		return access{true, true, true, true}.within(ch.who.Load().Scope), nil
 	}
-	return h.authorize(ctx, ch.who.Load().Caller, ch.topic)
+	return h.authorize(ctx, ch.client.request, ch.who.Load().Caller, ch.topic)
 }
 
-func (h *Hub) authorize(ctx context.Context, who pg.Caller, topic string) (access, error) {
+// within is what of the access the scope of the caller's key leaves.
+func (a access) within(scope *pg.Scope) access {
+	if scope != nil && scope.ReadOnly {
+		a.writeBroadcast, a.writePresence = false, false
+	}
+	return a
+}
+
+func (h *Hub) authorize(ctx context.Context, request string, who pg.Caller, topic string) (access, error) {
 	begun := time.Now()
 	res, err := h.pool(who).Do(ctx, &pg.Tx{
 		SearchPath: searchPath,
+		RequestID:  request,
 		Rollback:   true,
 		Main:       pg.Statement{SQL: authorizeSQL, Args: [][]byte{[]byte(topic), []byte(who.Role), []byte(who.Claims)}},
 	})
@@ -127,12 +191,12 @@ func (h *Hub) authorize(ctx context.Context, who pg.Caller, topic string) (acces
 	var fault *pgconn.PgError
 	switch {
 	case errors.As(err, &fault):
-		h.Log.Warn("the rights in a channel could not be decided", "topic", topic, "role", who.Role, "error", err)
+		h.Log.WarnContext(ctx, "the rights in a channel could not be decided", "request_id", request, "topic", topic, "role", who.Role, "error", err)
 		return access{}, denied("Unauthorized: The policies of this Channel topic could not be evaluated: " + topic)
 	case err != nil:
 		return access{}, errDatabase
 	}
 	defer res.Free()
 	may := func(i int) bool { return len(res.Values) == 4 && string(res.Values[i]) == "t" }
-	return access{may(0), may(1), may(2), may(3)}, nil
+	return access{may(0), may(1), may(2), may(3)}.within(who.Scope), nil
 }

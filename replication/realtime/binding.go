@@ -29,6 +29,7 @@ type binding struct {
 // bindingSpec is as the client writes it, and gets it back with an id: the client
 // compares the two.
 type bindingSpec struct {
+	// ID is the place in the list, so that who asks for the same is told with the same bytes.
 	ID     int64   `json:"id"`
 	Event  string  `json:"event"`
 	Schema string  `json:"schema"`
@@ -125,7 +126,7 @@ func (h *Hub) bind(ctx context.Context, ch *channel, raw []json.RawMessage) erro
 			}
 			b.snapshot, ch.snapshots = new(tableSnapshot), true
 		}
-		b.ID = h.bindings.last.Add(1)
+		b.ID = int64(len(ch.bindings)) + 1
 		ch.bindings = append(ch.bindings, b)
 	}
 	return h.checkBindings(ctx, ch, ch.who.Load())
@@ -155,6 +156,9 @@ func (h *Hub) checkBindings(ctx context.Context, ch *channel, who *identity) err
 	}
 	list := make([]jsonBinding, len(ch.bindings))
 	for i, b := range ch.bindings {
+		if !who.Scope.Has(b.Schema) {
+			return denied("Unauthorized: The API key is not for this schema: " + b.Schema)
+		}
 		list[i] = jsonBinding{Schema: b.Schema, Selected: b.Select, Conditions: []jsonCondition{}}
 		if k := b.key(); k.Name != "" {
 			list[i].Table = &k.Name
@@ -167,12 +171,12 @@ func (h *Hub) checkBindings(ctx context.Context, ch *channel, who *identity) err
 	if err != nil {
 		return err
 	}
-	res, err := h.pool(who.Caller).Do(ctx, &pg.Tx{SearchPath: searchPath, Mode: pg.ReadOnly, Main: pg.Statement{
+	res, err := h.pool(who.Caller).Do(ctx, &pg.Tx{SearchPath: searchPath, RequestID: ch.client.request, Mode: pg.ReadOnly, Main: pg.Statement{
 		SQL: checkSQL, Args: [][]byte{[]byte(who.Role), data},
 	}})
 	switch {
 	case errors.As(err, new(*pgconn.PgError)):
-		h.Log.Warn("a subscription could not be checked", "error", err)
+		h.Log.Warn("a subscription could not be checked", "request_id", ch.client.request, "error", err)
 		return denied("RealtimeDisabledForConfiguration: Unable to subscribe to changes with given parameters")
 	case err != nil:
 		return errDatabase

@@ -103,6 +103,10 @@ func (c *client) join(ctx context.Context, m *message) {
 		c.expire(ch)
 		c.reply(m, statusOK, ch.bound())
 	})
+	// New keys may have come while it was not among the channels that they are held against,
+	// and its session may have ended.
+	c.recheck(ch, c.hub.keys.Load())
+	c.unlessEnded(ch)
 	c.attend(ch)
 	if len(ch.bindings) > 0 {
 		c.system(ch, extensionChanges, statusOK, "Subscribed to PostgreSQL")
@@ -154,7 +158,12 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 	who := c.key
 	if text := cmp.Or(p.Token, p.UserToken); isToken(text) {
 		var err error
-		if who, err = c.hub.identify(text); err != nil {
+		if who, err = c.hub.identify(ctx, text, c.address); err != nil {
+			return nil, err
+		}
+	} else if c.key.mayEnd() {
+		var err error
+		if who, err = c.hub.identify(ctx, c.key.token, c.address); err != nil {
 			return nil, err
 		}
 	} else if err := c.key.expired(time.Now()); err != nil {
@@ -228,7 +237,7 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 	if json.Unmarshal(m.payload, &p) != nil || !isToken(p.Token) || p.Token == ch.who.Load().token {
 		return
 	}
-	who, err := c.hub.identify(p.Token)
+	who, err := c.hub.identify(ctx, p.Token, c.address)
 	if err != nil {
 		c.shut(ch, err.Error())
 		return
@@ -240,6 +249,7 @@ func (c *client) renew(ctx context.Context, ch *channel, m *message) {
 	}
 	access, err := access{}, c.hub.checkBindings(ctx, ch, &who)
 	c.hub.rename(ch, &who)
+	c.unlessEnded(ch) // as after a join
 	if err == nil {
 		access, err = c.hub.access(ctx, ch)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,8 +24,11 @@ type client struct {
 	v    version
 	// key is who opened the connection; channels without a token of their own are its.
 	key identity
-	// agent is what its program calls itself.
-	agent string
+	// address is where it is; zero when nobody tells.
+	address netip.Addr
+	// agent is what its program calls itself; request, the id of the request by which it
+	// came: what is done for it is found by that in the logs.
+	agent, request string
 	// ctx ends when nothing can be written any more.
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -159,7 +159,7 @@ func (h *Hub) askAll(ctx context.Context, p *plan, list []question) ([][]int64, 
 	if err != nil {
 		return nil, err
 	}
-	clear(h.planner.unseen)
+	h.planner.sawAll()
 	var answers [][2]json.RawMessage
 	if len(values) != 2 || json.Unmarshal(values[1], &answers) != nil {
 		return nil, errors.New("realtime.join_policies is not that of this release")

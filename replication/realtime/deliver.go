@@ -32,8 +32,8 @@ func (b *batch) deliverAll() {
 			continue
 		}
 		for _, ch := range append(b.unsure[c], b.deliver(c, at)...) {
-			if _, done := warned[c.relation][ch]; done {
-				continue
+			if _, done := warned[c.relation][ch]; done || c.live && !ch.changes.takes(at) {
+				continue // one that comes back was warned of what it has, and not of what follows
 			}
 			if warned[c.relation] == nil {
 				warned[c.relation] = map[*channel]struct{}{}
@@ -48,18 +48,18 @@ func (b *batch) deliverAll() {
 // of columns, and returns the channels for which that could not be decided.
 func (b *batch) deliver(c *change, at place) (unsure []*channel) {
 	position := at.String()
-	var order []told
-	ids := map[told][]byte{}
+	order := make([]told, 0, len(c.wanted))
+	ids := make(map[told]string, len(c.wanted))
 	for _, w := range c.wanted {
-		to := told{w.ch, w.selection}
-		if ids[to] == nil {
-			order = append(order, to)
+		to, id := told{w.ch, w.selection}, strconv.FormatInt(w.ID, 10)
+		if before, is := ids[to]; is {
+			id = before + "," + id
 		} else {
-			ids[to] = append(ids[to], ',')
+			order = append(order, to)
 		}
-		ids[to] = strconv.AppendInt(ids[to], w.ID, 10)
+		ids[to] = id
 	}
-	shared := map[sameRows][]byte{}
+	shared := map[sameRows]*sharedData{}
 	for _, to := range order {
 		ch := to.ch
 		v, columns, row := c.row.look(ch)
@@ -73,31 +73,59 @@ func (b *batch) deliver(c *change, at place) (unsure []*channel) {
 			continue
 		}
 		var old json.RawMessage
-		if c.event == "UPDATE" {
-			old = c.oldRecord(ch, row)
-		}
 		same := sameRows{&row[0], &columns[0], nil, to.selection}
 		if c.old != nil {
+			old = c.oldRecord(ch)
 			same.old = &old[0]
 		}
 		data := shared[same]
 		if data == nil {
-			data = c.data(selectColumns(columns, to.selection), selectFields(row, to.selection), selectFields(old, to.selection))
+			if c.old == nil && c.event == "UPDATE" {
+				old = c.keyOf(row)
+			}
+			data = &sharedData{
+				text:   c.data(selectColumns(columns, to.selection), selectFields(row, to.selection), selectFields(old, to.selection)),
+				frames: map[sameFrame][]byte{},
+			}
 			shared[same] = data
 		}
 		if ch.client.channel(ch.wire) != ch {
 			continue
 		}
-		payload := make([]byte, 0, len(data)+len(ids[to])+len(position)+40)
-		payload = append(append(payload, `{"ids":[`...), ids[to]...)
-		payload = append(payload, ']')
-		if at.LSN > ch.quiet {
-			payload = append(append(append(payload, `,"position":"`...), position...), '"')
+		look := sameFrame{ch.client.v, ch.wire, ids[to], at.LSN > ch.quiet}
+		text := data.frames[look]
+		if text == nil {
+			text = look.frame(data.text, position)
+			data.frames[look] = text
 		}
-		payload = append(append(payload, `,"data":`...), data...)
-		b.put(ch, frame{ch.client.v.frameText(null, null, ch.wire, eventChanges, append(payload, '}')), c.tx.Time}, at)
+		b.put(ch, frame{text, c.tx.Time}, at)
 	}
 	return unsure
+}
+
+// sharedData is what all are told who see the same of a change, and the frames that tell
+// it.
+type sharedData struct {
+	text   []byte
+	frames map[sameFrame][]byte
+}
+
+// sameFrame is in what frames differ that have the same data.
+type sameFrame struct {
+	v          version
+	wire, ids  string
+	positioned bool
+}
+
+func (f *sameFrame) frame(data []byte, position string) []byte {
+	payload := make([]byte, 0, len(data)+len(f.ids)+len(position)+40)
+	payload = append(append(payload, `{"ids":[`...), f.ids...)
+	payload = append(payload, ']')
+	if f.positioned {
+		payload = append(append(append(payload, `,"position":"`...), position...), '"')
+	}
+	payload = append(append(payload, `,"data":`...), data...)
+	return f.v.frameText(null, null, f.wire, eventChanges, append(payload, '}'))
 }
 
 // sameRows are the texts of what somebody may see, by where they begin: all who see the
@@ -137,14 +165,17 @@ func (c *change) data(columns, row, old json.RawMessage) []byte {
 	return text
 }
 
-// oldRecord is what of the old row a caller may see: of an unchanged key the key.
-func (c *change) oldRecord(ch *channel, row json.RawMessage) json.RawMessage {
-	if c.old != nil {
-		if v, _, old := c.old.look(ch); v == seen {
-			return old
-		}
-		return emptyObject
+// oldRecord is what of the old row of an update a caller may see, if the log has it.
+func (c *change) oldRecord(ch *channel) json.RawMessage {
+	if v, _, old := c.old.look(ch); v == seen {
+		return old
 	}
+	return emptyObject
+}
+
+// keyOf leaves of a row the key, which is what is known of the old one if it was not
+// changed.
+func (c *change) keyOf(row json.RawMessage) json.RawMessage {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(row, &fields) != nil {
 		return emptyObject

@@ -43,35 +43,58 @@ func (f *flow) hold(reader *cursor, since place) (to place) {
 	return f.after
 }
 
-// put takes a frame that came live. It is false if the client has too much to read: then
-// the ring has to be read, from before this frame on.
-func (f *flow) put(c *client, told frame, at place) bool {
+// takes tells whether what comes live at a place is for the channel.
+func (f *flow) takes(at place) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch {
-	case !at.isAfter(f.after): // told from the ring
-	case f.state == live:
-		if !c.offer(told) {
-			f.state = lost
-			return false
-		}
-		f.last = at
-	case f.state == held && f.bytes <= c.out.limits.slowBytes/2 && len(f.held) < c.out.limits.slowMessages/2:
-		f.heldAt = at
-		f.held = append(f.held, told)
-		f.bytes += len(told.data)
-	default:
-		f.state, f.held = lost, nil
-	}
-	return true
+	return at.isAfter(f.after)
 }
 
-// tell queues a frame from the ring.
-func (f *flow) tell(c *client, told frame, at place) {
+// put takes frames that came live, and returns how many. If it is not all of them the
+// client has too much to read: then the ring has to be read, from before the next one on.
+func (f *flow) put(c *client, list []waiting) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.last = at
-	c.tell(told)
+	for n < len(list) {
+		switch told := &list[n]; {
+		case !told.at.isAfter(f.after): // told from the ring
+			n++
+		case f.state == live:
+			taken := c.offer(list[n:])
+			if n += taken; taken > 0 {
+				f.last = list[n-1].at
+			}
+			if n < len(list) {
+				f.state = lost
+				return n
+			}
+		case f.state == held && f.bytes <= c.out.limits.slowBytes/2 && len(f.held) < c.out.limits.slowMessages/2:
+			f.heldAt = told.at
+			f.held = append(f.held, told.frame)
+			f.bytes += len(told.data)
+			n++
+		default:
+			f.state, f.held = lost, nil
+			return len(list)
+		}
+	}
+	return n
+}
+
+// tell queues frames from the ring, one at least, as long as they make nobody wait, and
+// returns how many.
+func (f *flow) tell(c *client, list []waiting) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := c.out.fill(list)
+	if n == 0 { // it has ended, or something came meanwhile for which there was no room
+		c.tell(list[0].frame)
+		n = 1
+	} else {
+		c.hub.metrics.sent.Add(float64(n))
+	}
+	f.last = list[n-1].at
+	return n
 }
 
 // release lets what waits go to the client, and what comes from now on. It is false if

@@ -1,6 +1,8 @@
 package realtime
 
 import (
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,39 +46,73 @@ func TestPlacesAreOrdered(t *testing.T) {
 	}
 }
 
+// queueing is a client to whom nothing is written.
+func queueing() *client {
+	h := &Hub{Deps: Deps{Reg: prometheus.NewRegistry()}}
+	h.metrics = newMetrics(h)
+	return &client{hub: h, channels: map[string]*channel{}, out: queue{
+		limits: &limits{maxMessages: 20, maxBytes: 1000, slowMessages: 20, slowBytes: 1000, slowTimeout: time.Hour}, wake: func() {},
+	}}
+}
+
+func (c *client) queued() (text string) {
+	for _, f := range c.out.frames {
+		text += string(f.data)
+	}
+	return text
+}
+
+// Who was warned of one change by another process may have read the table before the
+// next that could not be decided either, and so has to be warned of that.
+func TestAWarningFromElsewhereIsNotTheLast(t *testing.T) {
+	t.Parallel()
+	c, relation := queueing(), relationOf()
+	back, here := &channel{client: c, wire: "back"}, &channel{client: c, wire: "here"}
+	c.channels["back"], c.channels["here"] = back, here
+	back.changes.after = at(5, 0)
+	b := newBatch((*channel).putChange)
+	for lsn := range changes.LSN(3) {
+		change := &change{tx: &changes.Transaction{Epoch: at(0, 0).Epoch, End: 5 + lsn}, relation: relation, live: true}
+		b.changes = append(b.changes, change)
+		b.unsure[change] = []*channel{back, here}
+	}
+	b.deliverAll()
+	var got []string
+	for _, f := range c.out.frames {
+		position := regexp.MustCompile(`"position":"([^"]*)"`).FindSubmatch(f.data)
+		got = append(got, string(position[1]))
+	}
+	if want := []string{at(5, 0).String(), at(6, 0).String()}; !slices.Equal(got, want) {
+		t.Errorf("warned at %q, want %q: one each, of what it does not know", got, want)
+	}
+}
+
 // What comes while a channel is told of earlier changes waits, and none is told twice.
 func TestWhatComesMeanwhileWaits(t *testing.T) {
 	t.Parallel()
-	h := &Hub{Deps: Deps{Reg: prometheus.NewRegistry()}}
-	h.metrics = newMetrics(h)
-	c := &client{hub: h, out: queue{
-		limits: &limits{maxMessages: 20, maxBytes: 1000, slowMessages: 20, slowBytes: 1000, slowTimeout: time.Hour}, wake: func() {},
-	}}
+	c := queueing()
 	reader := &cursor{at: at(5, whole)}
 	f := &flow{state: lost}
-	f.put(c, text("dropped"), at(5, 0))
+	f.put(c, []waiting{{text("dropped"), at(5, 0)}})
 	if to := f.hold(reader, at(3, 1)); to != at(5, whole) {
 		t.Fatalf("the ring is to be read up to %s", to)
 	}
-	f.put(c, text("too early "), at(5, 1)) // the reader was not done with it
-	f.put(c, text("6 "), at(6, 0))
-	f.tell(c, text("4 "), at(4, 0))
-	f.tell(c, text("5 "), at(5, 1))
+	f.put(c, []waiting{{text("too early "), at(5, 1)}}) // the reader was not done with it
+	f.put(c, []waiting{{text("6 "), at(6, 0)}})
+	if n := f.tell(c, []waiting{{text("4 "), at(4, 0)}, {text("5 "), at(5, 1)}}); n != 2 {
+		t.Errorf("%d of 2 were told", n)
+	}
 	if f.stands(at(6, whole)) {
 		t.Error("it stands while something waits")
 	}
 	if !f.release(c) {
 		t.Fatal("too much came")
 	}
-	f.put(c, text("7"), at(7, 0))
+	f.put(c, []waiting{{text("7"), at(7, 0)}})
 	if !f.stands(at(7, whole)) || f.stands(at(6, whole)) {
 		t.Error("it stands where it was told last, and not before")
 	}
-	var got string
-	for _, f := range c.out.frames {
-		got += string(f.data)
-	}
-	if got != "4 5 6 7" {
+	if got := c.queued(); got != "4 5 6 7" {
 		t.Errorf("the client got %q", got)
 	}
 
@@ -84,7 +120,7 @@ func TestWhatComesMeanwhileWaits(t *testing.T) {
 	reader.reach(at(8, whole))
 	f.hold(reader, f.last)
 	for i := range 20 {
-		f.put(c, text("x"), at(changes.LSN(9+i), 0))
+		f.put(c, []waiting{{text("x"), at(changes.LSN(9+i), 0)}})
 	}
 	if f.release(c) {
 		t.Error("nothing was too much")

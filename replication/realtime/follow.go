@@ -2,10 +2,11 @@ package realtime
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
@@ -44,11 +45,19 @@ type imageSet struct {
 	relation *changes.Relation
 	columns  []int
 	rows     [][]*string
-	// answers are what each caller may see of it, by who it is.
+	// answers are what each caller may see of it, by who it is; texts are their parts, so
+	// that who sees the same has the same. mu guards both while they come.
+	mu      sync.Mutex
 	answers map[caller]*answer
+	texts   map[string]json.RawMessage
 	// plans are what decides otherwise, by role; nil where answers do.
-	plans    map[string]*plan
-	places   map[*plan][]int // of what a plan reads, in rows
+	plans  map[string]*plan
+	places map[*plan][]int // of what a plan reads, in rows
+	last   struct {        // that was read
+		plan *plan
+		n    int
+		row  []value
+	}
 	rendered map[*plan]*rendering
 	found    map[*plan][]*decision // by the number of the row
 }
@@ -78,6 +87,7 @@ func (h *Hub) follow(ctx context.Context) {
 		wake()
 		for n := 0; err == nil; n++ {
 			sofar = tx.Position()
+			h.note(tx) // before who reads the ring up to there decides about it
 			h.reached.reach(after(tx))
 			h.collect(b, tx)
 			if n == maxTransactions || len(b.changes) >= maxChanges {
@@ -149,7 +159,6 @@ var eventNames = map[changes.Op]string{changes.Insert: "INSERT", changes.Update:
 
 // collect adds what of a transaction anybody listens to.
 func (h *Hub) collect(b *batch, tx *changes.Transaction) {
-	h.note(tx)
 	for i := range tx.Touched {
 		if r := tx.Touched[i].Relation; r != nil {
 			b.tooMany(tx, r, h.bindings.of(r.Table))
@@ -173,32 +182,6 @@ func (h *Hub) collect(b *batch, tx *changes.Transaction) {
 			continue
 		}
 		b.add(&change{tx: tx, n: i, relation: e.Relation, event: eventNames[e.Op], live: true, met: met}, &row)
-	}
-}
-
-// collectFor adds what of a transaction, from its event first on, a channel listens to.
-func (b *batch) collectFor(ch *channel, tx *changes.Transaction, first int) {
-	for i := range tx.Touched {
-		if r := tx.Touched[i].Relation; r != nil {
-			b.tooMany(tx, r, ch.bindingsOf(r.Table))
-		}
-	}
-	for i := first; i < len(tx.Events); i++ {
-		e := &tx.Events[i]
-		if e.Relation == nil {
-			continue
-		}
-		wanted := ch.bindingsOf(e.Relation.Table)
-		if e.Op == changes.Truncate {
-			b.truncated(tx, i, wanted)
-			continue
-		}
-		name := eventNames[e.Op]
-		wanted = slices.DeleteFunc(wanted, func(w *binding) bool { return !w.hears(name) })
-		if len(wanted) > 0 {
-			row := logged(e)
-			b.add(&change{tx: tx, n: i, relation: e.Relation, event: name, wanted: wanted}, &row)
-		}
 	}
 }
 

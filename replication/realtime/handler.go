@@ -7,8 +7,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,11 +16,9 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/fluxbase/fluxbase/proxy/pg"
+	"github.com/fluxbase/fluxbase/proxy/token"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
-
-// Prefix of all paths.
-const Prefix = "/realtime/v1"
 
 var (
 	errStopping       = web.ShuttingDown
@@ -30,28 +28,6 @@ var (
 	errUpgrade        = web.New("invalid_request", "this path takes WebSockets only")
 	errForbidden      = web.New("forbidden", "Unauthorized: You do not have permissions to write to this Channel topic")
 )
-
-// Serve answers all below Prefix.
-func (h *Hub) Serve(w *web.Response, r *http.Request) error {
-	path := strings.TrimPrefix(r.URL.EscapedPath(), Prefix)
-	method, serve := http.MethodPost, h.serveBroadcasts
-	switch {
-	case path == "/websocket":
-		method, serve = http.MethodGet, h.serveSocket
-	case path == inspectPath, strings.HasPrefix(path, inspectPath+"/"):
-		method, serve = http.MethodGet, h.serveInspect
-	case strings.HasPrefix(path, "/api/broadcast/"):
-		serve = h.serveBroadcast
-	case path != "/api/broadcast":
-		return web.NotFound
-	}
-	if r.Method != method {
-		e := web.New("method_not_allowed", "this path does not take "+r.Method)
-		e.Header = http.Header{"Allow": {method}}
-		return e
-	}
-	return serve(w, r)
-}
 
 // readBuffer is small, since each connection has one: what is longer is read without it.
 const readBuffer = 128
@@ -71,16 +47,20 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	if key == "" {
 		return errNoKey
 	}
-	who, err := h.verify(key)
+	who, err := h.verify(r.Context(), key, w.Address)
 	if err != nil {
 		return err
 	}
-	w.Role = who.Role
+	w.Role, w.User = who.Role, who.Subject
 	if !websocket.IsWebSocketUpgrade(r) {
 		return errUpgrade
 	}
-	c := newClient(h, versionOf(query.Get("vsn")), who, h.origin(r))
-	c.agent = r.UserAgent()
+	if err := h.limit(w, r, who.Caller); err != nil {
+		return err
+	}
+	c := newClient(h, versionOf(query.Get("vsn")), who, web.Origin(w.Address))
+	c.address = w.Address
+	c.agent, c.request = r.UserAgent(), w.ID
 	if err := h.reserve(); err != nil {
 		return err
 	}
@@ -105,25 +85,11 @@ func (h *Hub) serveSocket(w *web.Response, r *http.Request) error {
 	return nil
 }
 
-// origin is where a connection is counted: a network of 64 bits is one household in
-// IPv6. Empty is not known.
-func (h *Hub) origin(r *http.Request) string {
-	addr := h.Proxies.Client(r)
-	switch {
-	case !addr.IsValid():
-		return ""
-	case addr.Is4():
-		return addr.String()
-	}
-	network, _ := addr.Prefix(64) // valid for each IPv6 address
-	return network.String()
-}
-
 // allowed tells whether the page that asks may connect: one of an allowed origin, or of
 // our own. Only browsers say where from; to others a page's origin means nothing.
 func (h *Hub) allowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	if origin == "" || slices.Contains(h.Origins, "*") || slices.Contains(h.Origins, origin) {
+	if origin == "" || h.Origins.All() || h.Origins.Listed(origin) {
 		return true
 	}
 	_, host, _ := strings.Cut(origin, "://")
@@ -136,7 +102,7 @@ const maxMessages = 100
 // serveBroadcasts answers POST /api/broadcast: a list of messages. As in Supabase,
 // those that the caller may not send are left out without a word.
 func (h *Hub) serveBroadcasts(w *web.Response, r *http.Request) error {
-	who, err := h.caller(w, r)
+	who, err := h.writer(w, r)
 	if err != nil {
 		return err
 	}
@@ -167,7 +133,7 @@ func (h *Hub) serveBroadcasts(w *web.Response, r *http.Request) error {
 		if m.Private {
 			a, known := rights[topic]
 			if !known {
-				if a, err = h.authorize(r.Context(), who, topic); err != nil && !errors.As(err, new(denied)) {
+				if a, err = h.authorize(r.Context(), w.ID, who, topic); err != nil && !errors.As(err, new(denied)) {
 					return web.DatabaseUnavailable.Because(err)
 				}
 				rights[topic] = a
@@ -196,7 +162,7 @@ func (h *Hub) serveBroadcast(w *web.Response, r *http.Request) error {
 	if topic == "" || !isName(topicPrefix+topic) || !isName(event) {
 		return web.New("unprocessable", "topic and event must be texts of at most 246 and 255 bytes")
 	}
-	who, err := h.caller(w, r)
+	who, err := h.writer(w, r)
 	if err != nil {
 		return err
 	}
@@ -218,7 +184,7 @@ func (h *Hub) serveBroadcast(w *web.Response, r *http.Request) error {
 	}
 	switch {
 	case b.Private:
-		a, err := h.authorize(r.Context(), who, topic)
+		a, err := h.authorize(r.Context(), w.ID, who, topic)
 		switch {
 		case errors.As(err, new(denied)):
 			return errForbidden
@@ -235,18 +201,43 @@ func (h *Hub) serveBroadcast(w *web.Response, r *http.Request) error {
 
 // caller is whom a request is for; unlike a table, a broadcast needs a key.
 func (h *Hub) caller(w *web.Response, r *http.Request) (pg.Caller, error) {
-	if r.Header.Get("Apikey") == "" && r.Header.Get("Authorization") == "" {
+	if r.Header.Get("Apikey") == "" && r.Header.Get("Authorization") == "" && r.Header.Get("X-Service-Key") == "" {
 		return pg.Caller{}, errNoKey
 	}
-	who, err := h.Tokens.Caller(r.Header)
-	w.Role = who.Role
+	who, err := h.Tokens.Caller(r.Context(), r.Header, from(w.Address))
+	w.Role, w.User = who.Role, who.Subject
+	if err == nil {
+		err = h.limit(w, r, who)
+	}
+	return who, err
+}
+
+func (h *Hub) limit(w *web.Response, r *http.Request, who pg.Caller) error {
+	if h.Limit == nil {
+		return nil
+	}
+	return h.Limit(w, r, who)
+}
+
+// from says where a request comes from and that it is for realtime.
+func from(address netip.Addr) token.From { return token.From{Module: "realtime", Address: address} }
+
+// writer is the caller of a request that sends.
+func (h *Hub) writer(w *web.Response, r *http.Request) (pg.Caller, error) {
+	who, err := h.caller(w, r)
+	if err == nil {
+		err = token.CheckWrite(who.Scope)
+	}
 	return who, err
 }
 
 func (h *Hub) read(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, h.cfg.MaxMessageBytes+1))
+	var own *web.Error
 	switch {
-	case errors.As(err, new(*http.MaxBytesError)), int64(len(body)) > h.cfg.MaxMessageBytes:
+	case errors.As(err, &own):
+		return nil, own
+	case int64(len(body)) > h.cfg.MaxMessageBytes:
 		e := web.New("body_too_large", "the broadcast is too large")
 		e.Details = map[string]int64{"limit_bytes": h.cfg.MaxMessageBytes}
 		return nil, e

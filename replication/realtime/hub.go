@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"log/slog"
+	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,10 +39,10 @@ type Deps struct {
 	// Lease is the id of this process in fluxbase.proxies.
 	Lease  string
 	Tokens *token.Verifier
-	// Origins are those whose pages may connect; * is all.
-	Origins []string
-	// Proxies tell where clients come from.
-	Proxies web.Proxies
+	// Limit, if not nil, may refuse a request, or a WebSocket, of a caller.
+	Limit func(*web.Response, *http.Request, pg.Caller) error
+	// Origins are those whose pages may connect.
+	Origins web.Origins
 	// Name of this process, for people.
 	Name string
 	Log  *slog.Logger
@@ -85,6 +87,10 @@ type Hub struct {
 	admissions  *admissions
 	restored    *time.Timer
 
+	// keys are the service keys of the last Recheck; nil before the first.
+	keys     atomic.Pointer[token.ServiceKeys]
+	sessions sessions
+
 	inspector inspector
 	slots     atomic.Pointer[slotFigures] // as they were last
 
@@ -94,8 +100,7 @@ type Hub struct {
 	closing bool
 	running sync.WaitGroup // of all that are open
 
-	// replays has room for as many as may ask the database at once.
-	replays chan struct{}
+	replays replays
 }
 
 // shards keep joins of different channels from waiting for each other.
@@ -116,7 +121,7 @@ type shard struct {
 // passed Check.
 func New(cfg Config, deps Deps) *Hub {
 	h := &Hub{
-		Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID(), replays: make(chan struct{}, maxReplays),
+		Deps: deps, cfg: cfg, seed: maphash.MakeSeed(), clients: map[*client]struct{}{}, id: newID(),
 	}
 	h.limits = limits{
 		maxMessages: cfg.QueueMessages, maxBytes: cfg.QueueBytes,
@@ -129,6 +134,7 @@ func New(cfg Config, deps Deps) *Hub {
 	for i := range h.shards {
 		h.shards[i].rooms = map[room]map[*channel]struct{}{}
 	}
+	h.sessions.by = map[pg.SessionID]map[*channel]struct{}{}
 	h.memory.by = map[habit][]*stay{}
 	h.bindings.by = map[changes.Table]*tableBindings{}
 	h.attendances, h.tracks, h.admissions = newAttendances(h), newTracks(h), newAdmissions(h)
@@ -136,8 +142,9 @@ func New(cfg Config, deps Deps) *Hub {
 	h.audience.parties, h.audience.crowds = map[caller]*party{}, map[changes.Table]map[string]*crowd{}
 	h.planner.plans, h.planner.unseen, h.planner.reads = map[planKey]*plan{}, map[uint32]struct{}{}, map[uint32][]*plan{}
 	h.visibility = visibility{before: map[planKey]*plan{}, changed: map[*plan]map[string]struct{}{}}
-	h.planner.demoted = map[planKey]struct{}{}
+	h.planner.demoted, h.planner.texts = map[planKey]struct{}{}, map[planKey][]byte{}
 	h.metrics = newMetrics(h)
+	h.replays.hub = h
 	h.claims.reset()
 	h.decisions = decisions{maxEntries: cfg.CacheEntries, maxBytes: cfg.CacheBytes, ttl: cfg.CacheTTL, metrics: h.metrics}
 	h.sender = newSender(deps.Emit)
@@ -240,7 +247,7 @@ func (h *Hub) ping(turn int, now time.Time) {
 		if c.seen.Load() < dead {
 			c.end(websocket.CloseNormalClosure, "no sign of life")
 		}
-		c.offer(pingFrame) // who has no room for it has enough to answer
+		c.offer(alone(pingFrame)) // who has no room for it has enough to answer
 	}
 }
 
@@ -273,6 +280,7 @@ func (h *Hub) add(ch *channel, confirm func()) {
 		s.rooms[ch.room] = members
 	}
 	members[ch] = struct{}{}
+	h.sessions.add(ch.who.Load().Session, ch)
 	h.bindings.add(ch.bindings)
 	h.audience.admit(ch, ch.bindings)
 	h.metrics.channels.Inc()
@@ -286,6 +294,7 @@ func (h *Hub) remove(ch *channel) {
 	h.bindings.remove(ch.bindings)
 	h.audience.dismiss(ch, ch.bindings)
 	members := s.rooms[ch.room]
+	h.sessions.remove(ch.who.Load().Session, ch)
 	delete(members, ch)
 	if len(members) == 0 {
 		delete(s.rooms, ch.room)
@@ -298,6 +307,10 @@ func (h *Hub) rename(ch *channel, who *identity) {
 	s := h.shard(ch.room)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, there := s.rooms[ch.room][ch]; there {
+		h.sessions.remove(ch.who.Load().Session, ch)
+		h.sessions.add(who.Session, ch)
+	}
 	h.audience.rename(ch, who)
 }
 
@@ -321,11 +334,33 @@ func (h *Hub) Broadcasts(tx *changes.Transaction, data []byte) {
 		h.Log.Error("a broadcast of another release is dropped", "error", err)
 		return
 	}
+	if len(list) > 1 {
+		defer h.hold()()
+	}
 	at := next(h.sent.read(), tx)
-	for i := range list {
-		h.sent.reach(at)
-		h.deliver(&list[i], at, tx.Time)
-		at.n++
+	for len(list) > 0 {
+		r, n := list[0].room(), 1
+		for n < len(list) && list[n].room() == r {
+			n++
+		}
+		h.sent.reach(place{at.Position, at.n + n - 1})
+		h.deliver(r, list[:n], at, tx.Time)
+		list, at.n = list[n:], at.n+n
+	}
+}
+
+func (b *broadcast) room() room { return room{b.Topic, b.Private} }
+
+// hold has new writes wait until release is called: for when several things are told to
+// the same clients at once.
+func (h *Hub) hold() (release func()) {
+	for i := range h.writers {
+		h.writers[i].hold()
+	}
+	return func() {
+		for i := range h.writers {
+			h.writers[i].release()
+		}
 	}
 }
 
@@ -351,36 +386,39 @@ func (h *Hub) Missed(gap *changes.Gap) {
 		s.mu.RLock()
 		for _, members := range s.rooms {
 			for ch := range members {
-				ch.putBroadcast(frame{data: ch.resyncBroadcasts(gap, at)}, at)
+				ch.putBroadcasts([]waiting{{frame{data: ch.resyncBroadcasts(gap, at)}, at}})
 			}
 		}
 		s.mu.RUnlock()
 	}
 }
 
-func (h *Hub) deliver(b *broadcast, at place, committed time.Time) {
-	r := room{b.Topic, b.Private}
+// deliver tells those in a room of some broadcasts, of which the first stands at a place.
+func (h *Hub) deliver(r room, list []broadcast, at place, committed time.Time) {
 	s := h.shard(r)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	members := s.rooms[r]
-	if len(members) == 0 {
-		return
-	}
-	// One frame for all who speak a version.
-	var frames [2][]byte
-	for ch := range members {
-		if ch.id == b.From && !ch.self {
-			continue
-		}
+	// One list of frames for all who speak a version; others for those who have sent some.
+	var told [2][]waiting
+	clients := slices.ContainsFunc(list, func(b broadcast) bool { return b.From != "" })
+	for ch := range s.rooms[r] {
 		v := ch.client.v
-		if b.Bytes && v != v2 {
-			continue // has no way to say it
+		if told[v] == nil {
+			told[v] = make([]waiting, 0, len(list))
+			for i := range list {
+				if at := (place{at.Position, at.n + i}); !list[i].Bytes || v == v2 { // else there is no way to say it
+					told[v] = append(told[v], waiting{frame{list[i].frame(v, at, false), committed}, at})
+				}
+			}
 		}
-		if frames[v] == nil {
-			frames[v] = b.frame(v, at, false)
+		tells := told[v]
+		if clients && !ch.self {
+			sent := func(w waiting) bool { return list[w.at.n-at.n].From == ch.id }
+			if slices.ContainsFunc(tells, sent) {
+				tells = slices.DeleteFunc(slices.Clone(tells), sent)
+			}
 		}
-		ch.putBroadcast(frame{frames[v], committed}, at)
+		ch.putBroadcasts(tells)
 	}
 }
 

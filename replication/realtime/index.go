@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/query"
@@ -11,9 +10,8 @@ import (
 // bindings are all of this process, by the table. A table without a name is any of
 // its schema; anyTable is any of all.
 type bindings struct {
-	mu   sync.RWMutex
-	by   map[changes.Table]*tableBindings
-	last atomic.Int64 // id
+	mu sync.RWMutex
+	by map[changes.Table]*tableBindings
 }
 
 // tableBindings are those that name one table.

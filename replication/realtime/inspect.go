@@ -2,38 +2,21 @@ package realtime
 
 import (
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
-	"io/fs"
 	"net/http"
-	"path"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
-// inspectPath is the page for developers and operators. What is below it is found by
-// paths relative to the page, so that it works behind a proxy that adds a prefix.
+// inspectPath is the page for developers and operators.
 const inspectPath = "/inspect"
 
 //go:embed inspect
 var inspectFiles embed.FS
 
-// inspectTypes are the media types of its files.
-var inspectTypes = map[string]string{
-	".html": "text/html; charset=utf-8",
-	".css":  "text/css; charset=utf-8",
-	".js":   "text/javascript; charset=utf-8",
-	".svg":  "image/svg+xml",
-}
-
-// inspectPolicy lets the page load what is ours and nothing else, run no script that is
-// not a file, and stand in no frame (Content Security Policy Level 3).
-const inspectPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+var inspectPage = web.Page{Path: Prefix + inspectPath, Files: inspectFiles, Folder: "inspect"}
 
 const (
 	// maxViewers bounds what the page costs: each holds a connection.
@@ -60,38 +43,11 @@ func (h *Hub) serveInspect(w *web.Response, r *http.Request) error {
 	if !h.cfg.Inspect {
 		return errNoInspect
 	}
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	name := strings.TrimPrefix(r.URL.EscapedPath(), Prefix+inspectPath)
-	switch name {
-	case "/figures":
+	if r.URL.EscapedPath() == Prefix+inspectPath+"/figures" {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		return h.serveFigures(w, r)
-	case "":
-		name = "/index.html"
-	case "/": // from where the page would not find its files
-		w.Header().Set("Location", "../inspect")
-		w.WriteHeader(http.StatusPermanentRedirect)
-		return nil
 	}
-	body, err := fs.ReadFile(inspectFiles, "inspect"+name)
-	if err != nil {
-		return web.NotFound
-	}
-	sum := sha256.Sum256(body)
-	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
-	header := w.Header()
-	header.Set("Content-Type", inspectTypes[path.Ext(name)])
-	header.Set("Content-Security-Policy", inspectPolicy)
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Cache-Control", "no-cache") // asked for again, and then not sent if it is the same
-	header.Set("Etag", tag)
-	if r.Header.Get("If-None-Match") == tag {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	_, _ = w.Write(body) // a client that is gone wants no other answer
-	return nil
+	return inspectPage.Serve(w, r)
 }
 
 // serveFigures streams a line of JSON a second to the service_role, until the request's

@@ -155,7 +155,7 @@ func (c *client) ask(at place, now time.Time) {
 	}
 	c.mu.Unlock()
 	if asks {
-		c.offer(frame{data: frameControl(opPing, at.String())})
+		c.offer(alone(frame{data: frameControl(opPing, at.String())}))
 	}
 }
 

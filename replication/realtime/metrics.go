@@ -13,7 +13,7 @@ type metrics struct {
 	refused, fenced      prometheus.Counter
 	authorize, see       prometheus.Histogram
 	turnedAway           *prometheus.CounterVec
-	// delivered counts a message as written that tells of a commit at a time.
+	// delivered counts as written what tells a client of a commit at a time.
 	delivered func(committed time.Time)
 	// decisions counts who may see a row, by how it was found out.
 	decisions *prometheus.CounterVec
@@ -62,7 +62,7 @@ func newMetrics(h *Hub) *metrics {
 		authorize: histogram("authorize_seconds", "Time to ask the policies for the rights in a private channel."),
 		see:       histogram("see_seconds", "Time to ask the policies who may see the changes of a table."),
 	}
-	delivery := histogram("delivery_seconds", "Time from a commit, by the database's clock, until a client's connection has taken the message that tells of it.")
+	delivery := histogram("delivery_seconds", "Time from a commit, by the database's clock, until a client's connection has taken what tells of it.")
 	// The clocks may differ by more than it takes.
 	m.delivered = func(committed time.Time) { delivery.Observe(max(0, time.Since(committed).Seconds())) }
 	m.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/fluxbase/fluxbase/proxy/changes"
@@ -76,14 +77,23 @@ type planKey struct {
 // planner holds the plans that are known to be current.
 type planner struct {
 	plans map[planKey]*plan
+	stale atomic.Bool
+	// reads are the plans that read a table, by its oid.
+	reads map[uint32][]*plan
+
+	// mu guards what who tells of earlier changes reads too; the goroutine that follows
+	// the stream, which alone writes it, reads it without.
+	mu sync.Mutex
 	// unseen are transactions that changed what plans are made of, and may not be
 	// visible yet.
 	unseen map[uint32]struct{}
-	stale  atomic.Bool
-	// reads are the plans that read a table, by its oid.
-	reads map[uint32][]*plan
 	// demoted are plans that were found to be wrong, until the next change of the schema.
 	demoted map[planKey]struct{}
+	// texts are what current plans were made of, and of those that were made apart; era
+	// counts how often all were forgotten.
+	texts map[planKey][]byte
+	era   int
+
 	// xmin is the oldest transaction that any snapshot has shown to be under way.
 	xmin atomic.Uint64
 }
@@ -95,35 +105,79 @@ func (h *Hub) forget() {
 	}
 	clear(h.planner.plans)
 	clear(h.planner.reads)
+	h.planner.mu.Lock()
+	defer h.planner.mu.Unlock()
+	clear(h.planner.texts)
+	h.planner.era++
+}
+
+// noteUnseen notes a transaction that changed what plans are made of.
+func (pl *planner) noteUnseen(xid uint32) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	pl.unseen[xid] = struct{}{}
+}
+
+// sawAll says that an answer has come from behind the fence.
+func (pl *planner) sawAll() {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	clear(pl.unseen)
+}
+
+// demote has a plan not be used until the next change of the schema, which promotes all.
+func (pl *planner) demote(k planKey) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	pl.demoted[k] = struct{}{}
+}
+
+func (pl *planner) promote() {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	clear(pl.demoted)
 }
 
 const compileSQL = `select pg_current_snapshot()::text, realtime.compile_policy($1, $2)::text, pg_snapshot_xmax(pg_current_snapshot())::text`
 
 // compile asks for a plan.
 func (h *Hub) compile(ctx context.Context, t changes.Table, k planKey) (*plan, error) {
-	ctx, cancel := context.WithTimeout(ctx, seeTimeout)
-	defer cancel()
-	values, err := h.behindFence(ctx, h.Anon, h.planner.unseen, &pg.Tx{
-		SearchPath: searchPath, Mode: pg.ReadOnly,
-		Main: pg.Statement{SQL: compileSQL, Args: [][]byte{strconv.AppendUint(nil, uint64(k.rel), 10), []byte(k.role)}},
-	})
+	text, made, err := h.askPlan(ctx, k, h.planner.unseen)
 	if err != nil {
 		return nil, err
 	}
-	clear(h.planner.unseen)
-	if len(values) != 2 {
-		return nil, errors.New("realtime.compile_policy is not that of this release")
-	}
-	p, err := newPlan(k.role, values[0])
+	h.planner.sawAll()
+	p, err := newPlan(k.role, text)
 	if err != nil {
 		return nil, err
 	}
 	p.table = t
-	p.made, err = strconv.ParseUint(string(values[1]), 10, 64)
+	p.made, err = strconv.ParseUint(made, 10, 64)
 	for _, t := range p.tables {
 		h.planner.reads[t.OID] = append(h.planner.reads[t.OID], p)
 	}
+	h.planner.mu.Lock()
+	defer h.planner.mu.Unlock()
+	h.planner.texts[k] = text
 	return p, err
+}
+
+// askPlan asks behind the fence what a plan is made of, and for the next transaction's
+// number then.
+func (h *Hub) askPlan(ctx context.Context, k planKey, unseen map[uint32]struct{}) (text []byte, made string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, seeTimeout)
+	defer cancel()
+	values, err := h.behindFence(ctx, h.Anon, unseen, &pg.Tx{
+		SearchPath: searchPath, Mode: pg.ReadOnly,
+		Main: pg.Statement{SQL: compileSQL, Args: [][]byte{strconv.AppendUint(nil, uint64(k.rel), 10), []byte(k.role)}},
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(values) != 2 {
+		return nil, "", errors.New("realtime.compile_policy is not that of this release")
+	}
+	return values[0], string(values[1]), nil
 }
 
 func newPlan(role string, text []byte) (*plan, error) {

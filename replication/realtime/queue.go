@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -50,31 +51,41 @@ type frame struct {
 	committed time.Time
 }
 
-// outcome of an offer.
-type outcome byte
-
-const (
-	queued outcome = iota
-	full
-	ended // before
-)
-
-// offer adds a frame if there is room for it.
-func (q *queue) offer(f frame) outcome {
+// offer adds the first of some frames, as long as there is room, and returns how many. It
+// takes none once the queue has ended.
+func (q *queue) offer(list []waiting) (n int, ended bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch {
-	case q.closed:
-		return ended
-	case len(q.frames) > q.limits.maxMessages, len(q.frames) > 0 && q.bytes-q.first() > q.limits.maxBytes:
-		return full
+	q.frames = slices.Grow(q.frames, min(len(list), q.limits.maxMessages))
+	for n < len(list) && !q.closed && !q.isFull() {
+		q.add(list[n].frame)
+		n++
 	}
-	q.add(f)
-	if q.slow.IsZero() && q.isSlow() {
+	if n > 0 && q.slow.IsZero() && q.isSlow() {
 		q.slow = time.Now()
 		q.bound()
 	}
-	return queued
+	return n, q.closed
+}
+
+func (q *queue) isFull() bool {
+	return len(q.frames) > q.limits.maxMessages || len(q.frames) > 0 && q.bytes-q.first() > q.limits.maxBytes
+}
+
+// fill adds the first of some frames as long as wait would not, and returns how many.
+func (q *queue) fill(list []waiting) (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for n < len(list) && !q.closed && q.isShort() {
+		q.add(list[n].frame)
+		n++
+	}
+	return n
+}
+
+// isShort tells whether half of what makes a client slow may be added.
+func (q *queue) isShort() bool {
+	return len(q.frames) <= q.limits.slowMessages/2 && q.bytes <= q.limits.slowBytes/2
 }
 
 // wait returns once half of what makes a client slow may be added; false if the queue or
@@ -82,7 +93,7 @@ func (q *queue) offer(f frame) outcome {
 func (q *queue) wait(ctx context.Context) bool {
 	for {
 		q.mu.Lock()
-		if q.closed || len(q.frames) <= q.limits.slowMessages/2 && q.bytes <= q.limits.slowBytes/2 {
+		if q.closed || q.isShort() {
 			defer q.mu.Unlock()
 			return !q.closed
 		}
@@ -196,8 +207,8 @@ func (q *queue) take(size int, pieces [][]byte) [][]byte {
 	return pieces
 }
 
-// wrote says how many bytes of what was taken are written, and calls told for each frame
-// that is done. It tells whether the connection is to end now.
+// wrote says how many bytes of what was taken are written, and calls told for each commit
+// of which frames are done. It tells whether the connection is to end now.
 func (q *queue) wrote(n int, told func(committed time.Time)) (over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -206,7 +217,7 @@ func (q *queue) wrote(n int, told func(committed time.Time)) (over bool) {
 	done := 0
 	for done < len(q.frames) && n >= len(q.frames[done].data) {
 		n -= len(q.frames[done].data)
-		if at := q.frames[done].committed; !at.IsZero() {
+		if at := q.frames[done].committed; !at.IsZero() && (done == 0 || at != q.frames[done-1].committed) {
 			told(at)
 		}
 		done++

@@ -13,8 +13,14 @@ func newQueue(l limits) (q *queue, woken chan struct{}) {
 	return &queue{limits: &l, wake: func() { woken <- struct{}{} }}, woken
 }
 
+// takes offers one frame.
+func (q *queue) takes(f frame) bool {
+	n, _ := q.offer(alone(f))
+	return n == 1
+}
+
 func fill(q *queue, data []byte) (n int) {
-	for q.offer(frame{data: data}) == queued {
+	for q.takes(frame{data: data}) {
 		n++
 	}
 	return n
@@ -66,7 +72,7 @@ func TestAnAbandonedQueueEndsAtAFrame(t *testing.T) {
 		for _, whileTaken := range []bool{false, true} {
 			q, _ := newQueue(roomy)
 			for _, s := range []string{"aaaa", "bbbb", "cccc"} {
-				q.offer(frame{data: []byte(s)})
+				q.takes(frame{data: []byte(s)})
 			}
 			got := bytes.Join(q.take(9, nil), nil)[:min(cut, 8)]
 			if whileTaken {
@@ -81,8 +87,8 @@ func TestAnAbandonedQueueEndsAtAFrame(t *testing.T) {
 			if !ok || !strings.HasPrefix("aaaabbbbcccc", frames) || len(frames)%4 != 0 {
 				t.Errorf("after %d bytes, %v: %q is written", cut, whileTaken, all)
 			}
-			if got := q.offer(frame{data: []byte("d")}); got != ended {
-				t.Errorf("offer is %d after the end", got)
+			if n, ended := q.offer(alone(frame{data: []byte("d")})); n > 0 || !ended {
+				t.Errorf("%d frames are taken after the end", n)
 			}
 		}
 	}
@@ -91,7 +97,7 @@ func TestAnAbandonedQueueEndsAtAFrame(t *testing.T) {
 func TestWhatWaitsIsWrittenBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	q, _ := newQueue(roomy)
-	q.offer(frame{data: []byte("a")})
+	q.takes(frame{data: []byte("a")})
 	q.close([]byte("first"), time.Now())
 	q.close([]byte("second"), time.Now())
 	if got := written(q); got != "afirst" {
@@ -108,12 +114,12 @@ func TestOnlyWhoStaysSlowIsLate(t *testing.T) {
 	q.block(func(at time.Time) error { bound = at; return nil })
 	late := func() bool { return q.isLate(time.Now().Add(2 * patience)) }
 	some := frame{data: []byte("x")}
-	q.offer(some)
-	q.offer(some)
+	q.takes(some)
+	q.takes(some)
 	if late() || !bound.IsZero() {
 		t.Error("late with two messages")
 	}
-	q.offer(some)
+	q.takes(some)
 	if q.isLate(time.Now()) || !late() || time.Until(bound) > patience {
 		t.Errorf("three messages wait, and the next write may take until %v", bound)
 	}
@@ -122,7 +128,7 @@ func TestOnlyWhoStaysSlowIsLate(t *testing.T) {
 	if late() || !bound.IsZero() {
 		t.Error("late after one was read")
 	}
-	q.offer(frame{data: make([]byte, 1000)})
+	q.takes(frame{data: make([]byte, 1000)})
 	if !late() {
 		t.Error("not late with many bytes")
 	}
@@ -130,7 +136,7 @@ func TestOnlyWhoStaysSlowIsLate(t *testing.T) {
 	if late() || !bound.IsZero() {
 		t.Error("late after all was read")
 	}
-	q.offer(some)
+	q.takes(some)
 	end := time.Now().Add(time.Hour)
 	q.close([]byte("end"), end)
 	if late() || !bound.Equal(end) || !q.isLate(end) {
@@ -146,7 +152,7 @@ func TestNobodyIsForgottenBetweenOfferAndTake(t *testing.T) {
 	for range writers {
 		writing.Go(func() {
 			for range each {
-				q.offer(frame{data: []byte("x")})
+				q.takes(frame{data: []byte("x")})
 			}
 		})
 	}

@@ -9,16 +9,6 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/changes"
 )
 
-// maxReplays bounds how many channels read the ring at once, so that after a
-// reconnection of all the database still answers others.
-const maxReplays = 8
-
-// maxReplayed and maxReplayBytes bound what of a replay is worked on together.
-const (
-	maxReplayed    = 1000
-	maxReplayBytes = 1 << 20
-)
-
 // replayOption is which broadcasts to replay: those after a place, or the last limit ones
 // of those since a time.
 type replayOption struct {
@@ -92,7 +82,7 @@ func (c *client) catchUp(ch *channel) {
 // enough is told from the ring, at its own pace.
 func (ch *channel) putChange(f frame, at place) {
 	c := ch.client
-	if ch.changes.put(c, f, at) {
+	if ch.changes.put(c, []waiting{{f, at}}) == 1 {
 		return
 	}
 	c.hub.metrics.lagged.Inc()
@@ -104,9 +94,9 @@ func (ch *channel) putChange(f frame, at place) {
 	})
 }
 
-// putBroadcast sends a broadcast that came live. A client that can't take it is closed.
-func (ch *channel) putBroadcast(f frame, at place) {
-	if !ch.broadcasts.put(ch.client, f, at) {
+// putBroadcasts sends broadcasts that came live. A client that can't take them is closed.
+func (ch *channel) putBroadcasts(list []waiting) {
+	if ch.broadcasts.put(ch.client, list) < len(list) {
 		ch.client.giveUp()
 	}
 }
@@ -128,45 +118,16 @@ func (c *client) replayChanges(ctx context.Context, ch *channel, since place) {
 // readChanges tells of the changes between two places. It returns why it can't tell of
 // all.
 func (c *client) readChanges(ctx context.Context, ch *channel, since, to place) *changes.Gap {
-	sub := c.hub.Source.Subscribe(changes.Options{Want: ch.want(), From: since.from()})
-	defer sub.Close()
-	now, cancel := context.WithCancel(ctx)
-	cancel()
+	tables := ch.tables()
 	for {
-		var told []waiting
-		b := newBatch(func(_ *channel, f frame, at place) { told = append(told, waiting{f, at}) })
-		var err error
-		for size := 0; len(b.changes) < maxReplayed && size < maxReplayBytes; {
-			// All up to that place has been received already.
-			var tx *changes.Transaction
-			if tx, err = sub.Next(now); err == nil && after(tx).isAfter(to) {
-				err = changes.ErrClosed
-			}
-			if err != nil {
-				break
-			}
-			first := 0
-			if tx.Position() == since.Position && since.n != whole {
-				first = since.n + 1
-			}
-			b.collectFor(ch, tx, first)
-			for i := range tx.Events {
-				size += len(tx.Events[i].New.Bytes())
-			}
+		r := &reader{ch: ch, tables: tables, since: since, to: to, done: make(chan struct{})}
+		if !c.hub.replays.read(ctx, r) || r.gap != nil {
+			return r.gap
 		}
-		if !c.hub.tellReplayed(ctx, b) {
+		if !c.tellAll(ctx, &ch.changes, r.told) || r.end {
 			return nil
 		}
-		if !c.tellAll(ctx, &ch.changes, told) {
-			return nil
-		}
-		var gap *changes.Gap
-		switch {
-		case errors.As(err, &gap):
-			return gap
-		case err != nil:
-			return nil
-		}
+		since = r.since
 	}
 }
 
@@ -176,27 +137,18 @@ type waiting struct {
 	at place
 }
 
+// alone is a list of a frame that has no place.
+func alone(f frame) []waiting { return []waiting{{frame: f}} }
+
 // tellAll queues frames as the client reads.
 func (c *client) tellAll(ctx context.Context, f *flow, list []waiting) bool {
-	for _, w := range list {
+	for len(list) > 0 {
 		if !c.out.wait(ctx) {
 			return false
 		}
-		f.tell(c, w.frame, w.at)
+		list = list[f.tell(c, list):]
 	}
 	return true
-}
-
-// tellReplayed is tell, when its turn comes.
-func (h *Hub) tellReplayed(ctx context.Context, b *batch) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case h.replays <- struct{}{}:
-	}
-	defer func() { <-h.replays }()
-	h.tell(ctx, b)
-	return ctx.Err() == nil
 }
 
 // replayBroadcasts tells a channel of the broadcasts after a place, and has it go on

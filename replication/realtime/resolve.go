@@ -52,10 +52,10 @@ func (h *Hub) note(tx *changes.Transaction) {
 			h.visibility.before[k] = p
 		}
 		h.forget()
-		clear(h.planner.demoted)
+		h.planner.promote()
 	}
 	if forget || touched {
-		h.planner.unseen[tx.XID] = struct{}{}
+		h.planner.noteUnseen(tx.XID)
 	}
 }
 
@@ -192,14 +192,19 @@ func (h *Hub) plan(ctx context.Context, set *imageSet, role string) *plan {
 	if len(p.tables) > 0 && h.planner.xmin.Load() < p.made {
 		return nil
 	}
-	// A row of before a type was changed has the texts of another.
-	for _, i := range set.columns {
-		column := set.relation.Columns[i]
-		if now := p.columns[column.Name]; now != nil && now.OID != column.Type {
-			return nil
-		}
+	if !p.fits(set) {
+		return nil
 	}
 	return p
+}
+
+// fits is false for rows of before a type was changed, which have the texts of another.
+func (p *plan) fits(set *imageSet) bool {
+	return !slices.ContainsFunc(set.columns, func(i int) bool {
+		column := set.relation.Columns[i]
+		now := p.columns[column.Name]
+		return now != nil && now.OID != column.Type
+	})
 }
 
 // saw learns from a snapshot which transactions have ended.
@@ -231,12 +236,16 @@ func (s *imageSet) read(p *plan, n int) []value {
 		}
 		s.places[p] = at
 	}
+	if s.last.plan == p && s.last.n == n {
+		return s.last.row // for one reader after the other
+	}
 	row := make([]value, len(at))
 	for i, place := range at {
 		if text := s.rows[n-1][place]; text != nil {
 			row[i] = value{*text, true}
 		}
 	}
+	s.last.plan, s.last.n, s.last.row = p, n, row
 	return row
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/pg"
@@ -46,6 +47,9 @@ func (h *Hub) tell(ctx context.Context, b *batch) {
 		h.check(ctx, b)
 	}
 	h.render(ctx, b)
+	if live && len(b.changes) > 1 {
+		defer h.hold()()
+	}
 	b.deliverAll()
 }
 
@@ -81,15 +85,27 @@ func (b *batch) ask(ctx context.Context, h *Hub) {
 		for _, list := range [][]caller{service, others} {
 			// One after the other within a role, for which a condition is made once.
 			slices.SortFunc(list, func(a, b caller) int { return strings.Compare(a.role, b.role) })
-			for part := range slices.Chunk(list, maxCallers) {
-				h.see(ctx, b, set, part)
+			var asking sync.WaitGroup
+			room := make(chan struct{}, maxAsking)
+			for part := range slices.Chunk(list, max(1, min(maxCallers, maxAsked/len(set.rows)))) {
+				room <- struct{}{}
+				asking.Go(func() {
+					h.see(ctx, b, set, part)
+					<-room
+				})
 			}
+			asking.Wait()
 		}
 	}
 }
 
-// maxCallers are asked for in one statement.
-const maxCallers = 500
+const (
+	// maxCallers are asked for in one statement, and about each row as many as make
+	// maxAsked together, so that it ends well within its time.
+	maxCallers, maxAsked = 500, 20_000
+	// maxAsking are how many statements of a batch are under way at once.
+	maxAsking = 3
+)
 
 const (
 	seeSQL     = `select s.snapshot, s.answers from realtime.see($1, $2, $3, $4, $5, $6) as s`
@@ -123,6 +139,7 @@ func (h *Hub) see(ctx context.Context, b *batch, set *imageSet, list []caller) {
 	if err != nil {
 		h.Log.Warn("who may see changes could not be decided", "table", set.relation.Name, "error", err)
 	}
+	read := make([]*answer, len(list))
 	for i, c := range list {
 		a := &answer{failed: err != nil}
 		if err == nil {
@@ -133,8 +150,32 @@ func (h *Hub) see(ctx context.Context, b *batch, set *imageSet, list []caller) {
 			h.refuse(c)
 			h.Log.Warn("a policy failed for a subscriber", "table", set.relation.Name, "role", c.role, "sqlstate", string(answers[i]))
 		}
-		set.answers[c] = a
+		read[i] = a
 	}
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for i, c := range list {
+		set.take(c, read[i])
+	}
+}
+
+// take keeps an answer, of texts that others have got too their copy. The caller holds s.mu.
+func (s *imageSet) take(c caller, a *answer) {
+	one := func(text json.RawMessage) json.RawMessage {
+		known, is := s.texts[string(text)]
+		if !is {
+			if s.texts == nil {
+				s.texts = map[string]json.RawMessage{}
+			}
+			known, s.texts[string(text)] = text, text
+		}
+		return known
+	}
+	a.columns = one(a.columns)
+	for n, row := range a.rows {
+		a.rows[n] = one(row)
+	}
+	s.answers[c] = a
 }
 
 // read takes the form that realtime.see gives: null, a SQLSTATE, or columns and rows.

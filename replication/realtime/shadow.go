@@ -94,7 +94,7 @@ func (h *Hub) judge(now time.Time) {
 			h.metrics.mismatches.Inc()
 			h.Log.Error("a policy was decided otherwise than Postgres does; it is asked for each subscriber from now on",
 				"oid", d.key.rel, "role", d.key.role)
-			h.planner.demoted[d.key] = struct{}{}
+			h.planner.demote(d.key)
 			h.forget()
 		}
 		return true

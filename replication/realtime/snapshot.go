@@ -122,7 +122,7 @@ func (h *Hub) takeSnapshot(ctx context.Context, ch *channel, b *binding) (*table
 			return nil, err
 		}
 	}
-	res, err := h.pool(who.Caller).Do(ctx, &pg.Tx{SearchPath: searchPath, Mode: pg.ReadOnly, Main: pg.Statement{
+	res, err := h.pool(who.Caller).Do(ctx, &pg.Tx{SearchPath: searchPath, RequestID: ch.client.request, Mode: pg.ReadOnly, Main: pg.Statement{
 		SQL: snapshotSQL,
 		Args: [][]byte{
 			[]byte(b.Schema), []byte(*b.Table), []byte(who.Role), []byte(who.Claims), tree, values,
@@ -131,7 +131,7 @@ func (h *Hub) takeSnapshot(ctx context.Context, ch *channel, b *binding) (*table
 	}})
 	switch {
 	case errors.As(err, new(*pgconn.PgError)):
-		h.Log.Warn("a snapshot could not be read", "table", *b.Table, "role", who.Role, "error", err)
+		h.Log.Warn("a snapshot could not be read", "request_id", ch.client.request, "table", *b.Table, "role", who.Role, "error", err)
 		return nil, denied("RealtimeDisabledForConfiguration: The snapshot of " + b.Schema + "." + *b.Table + " could not be read")
 	case err != nil:
 		return nil, errDatabase

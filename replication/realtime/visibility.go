@@ -90,7 +90,7 @@ func (h *Hub) tellVisibility(ctx context.Context) {
 	if _, err := h.behindFence(ctx, h.Anon, h.planner.unseen, &pg.Tx{
 		Mode: pg.ReadOnly, Main: pg.Statement{SQL: `select pg_current_snapshot()::text, ''`},
 	}); err == nil {
-		clear(h.planner.unseen)
+		h.planner.sawAll()
 	}
 	for ch, tables := range told {
 		if ch.client.channel(ch.wire) != ch {

@@ -19,27 +19,27 @@ func (c *client) put(data []byte) { c.tell(frame{data: data}) }
 
 // tell is put of what a commit tells.
 func (c *client) tell(f frame) {
-	if !c.offer(f) {
+	if c.offer(alone(f)) == 0 {
 		c.giveUp()
 	}
 }
 
-// offer queues a frame if there is room for it.
-func (c *client) offer(f frame) bool {
+// offer queues frames as long as there is room for them, and returns how many.
+func (c *client) offer(list []waiting) (n int) {
 	for {
-		switch c.out.offer(f) {
-		case queued:
-			c.hub.metrics.sent.Inc()
-			return true
-		case ended:
-			return true
+		queued, ended := c.out.offer(list[n:])
+		if n += queued; queued > 0 {
+			c.hub.metrics.sent.Add(float64(queued))
+		}
+		if n == len(list) || ended {
+			return len(list)
 		}
 		// Perhaps messages come faster than we write, which is no fault of the client's.
 		p := c.hub.pens.get()
-		n, _ := c.flush(p)
+		written, _ := c.flush(p)
 		c.hub.pens.put(p)
-		if n == 0 {
-			return false
+		if written == 0 {
+			return n
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -57,6 +58,42 @@ func TestABurstLongerThanTheQueueEndsNobody(t *testing.T) {
 	if s.slow() != 0 || c.out.length() > room+1 {
 		t.Errorf("%d messages wait", c.out.length())
 	}
+}
+
+// What is said together reaches each in one write, and nothing stays behind.
+func TestWhatIsSaidTogetherIsWrittenTogether(t *testing.T) {
+	t.Parallel()
+	const clients, n, rounds = 20, 10, 20
+	s := serve(t, Config{}, nil)
+	var conns []*websocket.Conn
+	for range clients {
+		conns = append(conns, s.joined("a"))
+	}
+	for round := range rounds {
+		until(t, "all is written", func() bool {
+			return !slices.Contains(s.writing(), true)
+		})
+		release := s.hold()
+		s.say("a", round*n, n, 10)
+		if slices.Contains(s.writing(), true) {
+			t.Error("somebody writes before all is said")
+		}
+		release()
+		for _, conn := range conns {
+			hears(t, conn, round*n, (round+1)*n)
+		}
+	}
+}
+
+// writing tells of each writer whether it is at work.
+func (s *served) writing() (list []bool) {
+	for i := range s.writers {
+		w := &s.writers[i]
+		w.mu.Lock()
+		list = append(list, w.running)
+		w.mu.Unlock()
+	}
+	return list
 }
 
 func TestOneWhoNeverReadsIsClosedAndNobodyWaits(t *testing.T) {

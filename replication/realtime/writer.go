@@ -16,16 +16,38 @@ type writer struct {
 	mu      sync.Mutex
 	due     []*client
 	running bool
+	// holds are those who have more for the same clients in a moment.
+	holds int
 }
 
 func (w *writer) add(c *client) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.due = append(w.due, c)
-	if !w.running {
+	w.start()
+}
+
+// start has somebody write what waits. The caller holds w.mu.
+func (w *writer) start() {
+	if !w.running && w.holds == 0 && len(w.due) > 0 {
 		w.running = true
 		go w.run()
 	}
+}
+
+// hold has writes that are not under way wait until release, so that what comes in
+// between goes to each client in one.
+func (w *writer) hold() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holds++
+}
+
+func (w *writer) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holds--
+	w.start()
 }
 
 func (w *writer) run() {

@@ -43,6 +43,7 @@ var shared struct {
 // that they used.
 func Main(m *testing.M) {
 	shared.inMain = true
+	useMemory()
 	shared.stop = func() {}
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
@@ -50,10 +51,12 @@ func Main(m *testing.M) {
 		<-interrupted
 		shared.once.Do(func() {}) // waits for a start that is under way
 		shared.stop()
+		removeSeeds()
 		os.Exit(1)
 	}()
 	code := m.Run()
 	shared.stop()
+	removeSeeds()
 	os.Exit(code)
 }
 

@@ -2,7 +2,11 @@ package dbtest_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -48,7 +52,7 @@ func TestEmptyHoldsNothingOfOurs(t *testing.T) {
 	t.Parallel()
 	conn := dbtest.Empty(t).Conn(t)
 	var schemas int
-	const ask = `select count(*) from pg_namespace where nspname in ('auth', 'fluxbase', 'pagination', 'realtime')`
+	const ask = `select count(*) from pg_namespace where nspname in ('audit', 'auth', 'fluxbase', 'idempotency', 'pagination', 'ratelimit', 'realtime')`
 	if err := conn.QueryRow(t.Context(), ask).Scan(&schemas); err != nil {
 		t.Fatal(err)
 	}
@@ -92,5 +96,26 @@ func TestPrivateClusterComesBackAfterAKill(t *testing.T) {
 	var kept int
 	if err := db.Conn(t).QueryRow(t.Context(), `select count(*) from kept`).Scan(&kept); err != nil || kept != 1 {
 		t.Errorf("got %d rows, %v; want the committed row", kept, err)
+	}
+}
+
+func TestAClusterComesBackToItsPort(t *testing.T) {
+	t.Parallel()
+	c := dbtest.Private(t, dbtest.Options{})
+	port := c.Port()
+	c.Kill()
+	var other net.Listener
+	err := errors.New("not tried")
+	// A process that Postgres had just forked still has it, or somebody else for a moment.
+	for end := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		other, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { _ = other.Close() })
+	c.Restart(t)
+	if c.Port() != port {
+		t.Errorf("it is at port %d, and was at %d", c.Port(), port)
 	}
 }

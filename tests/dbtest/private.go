@@ -64,10 +64,20 @@ func (c *Cluster) Empty(t testing.TB) *DB {
 	return c.server.newDB(t, false)
 }
 
-// Restart brings the cluster back, on the same port, after Kill or Stop.
+// portPatience is how long a port may be another's before a cluster comes back to it.
+const portPatience = time.Minute
+
+// Restart brings the cluster back, on the same port, after Kill or Stop: whoever has
+// taken that meanwhile is waited for, because clients know no other.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
-	running, err := cluster.Start(context.Background(), c.options)
+	o := c.options
+	o.Port = c.Port()
+	running, err := cluster.Start(context.Background(), o)
+	for end := time.Now().Add(portPatience); err != nil && time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond)
+		running, err = cluster.Start(context.Background(), o)
+	}
 	if err != nil {
 		t.Fatalf("dbtest: %v", err)
 	}
@@ -80,13 +90,12 @@ func startCluster(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	removeAbandoned()
-	dir, err := os.MkdirTemp("", "fluxbase-test-")
+	dir, err := folder()
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the cluster: %w", err)
+		return nil, err
 	}
-	// As root we run Postgres as another user, who must be able to pass through.
-	if err := os.Chmod(dir, 0o711); err != nil {
-		return nil, fmt.Errorf("make a folder for the cluster: %w", err)
+	if err := initdb(ctx, bin, dir); err != nil {
+		return nil, err
 	}
 	c := &Cluster{options: cluster.Options{Dir: dir, Bin: bin, Settings: o.Settings, Throwaway: !o.Durable}}
 	if c.Cluster, err = cluster.Start(ctx, c.options); err != nil {

@@ -183,10 +183,9 @@ func (s *server) ensureLogins(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	for role := range made {
-		made[role] = known[role]
-	}
-	if err := sql.SetPasswords(ctx, conn, made); err != nil {
-		return err
+		if err := hashOnce(ctx, conn, role, known[role]); err != nil {
+			return err
+		}
 	}
 	for role, password := range known {
 		if err := tryLogin(ctx, s.admin, role, password); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -26,11 +25,8 @@ func (c *Cluster) Standby(t testing.TB) *Cluster {
 }
 
 func (c *Cluster) standby(ctx context.Context, t testing.TB) (*Cluster, error) {
-	dir, err := os.MkdirTemp("", "fluxbase-test-")
+	dir, err := folder()
 	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(dir, 0o711); err != nil { // as in startCluster
 		return nil, err
 	}
 	stopping, cancel := context.WithTimeout(ctx, stopPatience)
@@ -39,8 +35,8 @@ func (c *Cluster) standby(ctx context.Context, t testing.TB) (*Cluster, error) {
 		return nil, err
 	}
 	// All of it is there once it has stopped; and not every version comes with pg_basebackup.
-	if out, err := exec.CommandContext(ctx, "cp", "-a", filepath.Join(c.options.Dir, "data"), dir).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("copy the data: %w\n%s", err, out)
+	if err := copyData(ctx, c.options.Dir, dir); err != nil {
+		return nil, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "data", "standby.signal"), nil, 0o644); err != nil {
 		return nil, err

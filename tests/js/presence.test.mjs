@@ -116,6 +116,7 @@ describe('presence', () => {
     assert.deepEqual(answers.toSorted(), ['error', 'ok', 'ok', 'ok', 'ok', 'ok'])
     const out = list[answers.indexOf('error')]
     assert.match((await out.system.next()).message, /^ClientPresenceLimitReached/)
+    await out.until((there) => there.length === 5)
     await list[answers.indexOf('ok')].channel.unsubscribe()
     await out.until((there) => there.length === 4)
     assert.equal(await out.channel.track({ name: 'in' }), 'ok')

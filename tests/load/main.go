@@ -1,16 +1,17 @@
 // Command load measures the server beside the database alone: for each case wrk
 // loads `fluxbase serve` over HTTP and pgbench runs the same transaction, and it
 // prints the ratio of the two; then what pages cost by cursor and by offset, a batch
-// beside single requests, what streaming changes costs those who write, how soon a changed
-// schema is served, and what realtime costs. Rows in bulk are measured beside psql's
-// \copy. All use loopback and end by themselves; two sides alternate
-// within one run.
+// beside single requests, an idempotency key and a rate limit beside none, what
+// streaming changes costs those who write, how soon a changed schema is served, what
+// sign-ins cost and what others feel of them, and what realtime costs. Rows in bulk are measured beside psql's \copy. All use loopback
+// and end by themselves; two sides alternate within one run.
 //
 //	go run ./tests/load              all cases
 //	go run ./tests/load -seconds 20 -rounds 5 row list
 //	go run ./tests/load -rows 200000 export import
 //	go run ./tests/load pages
-//	go run ./tests/load idle fanout changes
+//	go run ./tests/load auth
+//	go run ./tests/load idle fanout changes resume
 package main
 
 import (
@@ -151,6 +152,16 @@ func run(ctx context.Context, seconds, rounds, conns, pool, rows int, names []st
 			return err
 		}
 	}
+	if wanted(onceCase) {
+		if err := b.once(ctx, seconds, rounds, conns, pool); err != nil {
+			return err
+		}
+	}
+	if wanted(limitedCase) {
+		if err := b.limited(ctx, seconds, rounds, conns); err != nil {
+			return err
+		}
+	}
 	if wanted(streamCase) {
 		if err := b.stream(ctx, seconds, rounds); err != nil {
 			return err
@@ -161,11 +172,16 @@ func run(ctx context.Context, seconds, rounds, conns, pool, rows int, names []st
 			return err
 		}
 	}
+	if wanted(authCase) {
+		if err := b.auth(ctx, seconds, rounds, pool); err != nil {
+			return err
+		}
+	}
 	return b.realtime(ctx, seconds, rounds, wanted)
 }
 
 // streaming are the cases whose database has all of ours.
-var streaming = []string{pagesCase, streamCase, schemaCase, idleCase, fanOutCase, changesCase, policiesCase}
+var streaming = []string{pagesCase, onceCase, limitedCase, streamCase, schemaCase, authCase, idleCase, fanOutCase, changesCase, policiesCase, resumeCase}
 
 func caseNames() (names []string) {
 	for _, c := range cases {
@@ -236,9 +252,12 @@ func (b *bench) pgbench(ctx context.Context, c loadCase, seconds, clients int) (
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return sample{}, err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "pgbench"), "-n", "-M", "prepared", "-f", file,
-		"-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(seconds), b.db.URL(database))
-	out, err := cmd.CombinedOutput()
+	return b.pgbenchFile(ctx, file, b.db.URL(database), seconds, clients)
+}
+
+func (b *bench) pgbenchFile(ctx context.Context, file, url string, seconds, clients int, more ...string) (sample, error) {
+	args := append([]string{"-n", "-M", "prepared", "-f", file, "-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(seconds)}, more...)
+	out, err := exec.CommandContext(ctx, filepath.Join(b.bin, "pgbench"), append(args, url)...).CombinedOutput()
 	if err != nil {
 		return sample{}, fmt.Errorf("pgbench: %w\n%s", err, out)
 	}
@@ -251,12 +270,15 @@ func (b *bench) pgbench(ctx context.Context, c loadCase, seconds, clients int) (
 }
 
 // rss is the resident memory of a process in KiB.
-func rss(pid int) int {
+func rss(pid int) int { return memory(pid, "VmRSS") }
+
+// memory is what the kernel calls so of a process, in KiB (proc(5)).
+func memory(pid int, name string) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), name+":")
 	var kib int
 	_, _ = fmt.Sscan(rest, &kib)
 	return kib

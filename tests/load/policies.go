@@ -48,7 +48,7 @@ func (r *realtimeBench) policies(ctx context.Context) error {
 	} {
 		fmt.Fprintf(os.Stderr, "%s: connecting %d users to %s\n", policiesCase, users, c.table)
 		clients := &crowd{}
-		err := clients.grow(ctx, users, func(i int) (*websocket.Conn, error) { return r.user(i, c.table) })
+		err := clients.grow(ctx, users, func(i int) (*websocket.Conn, error) { return r.user(i, c.table, "") })
 		for readers := 1; readers >= 0 && err == nil; readers-- {
 			var us float64
 			us, err = r.policy(ctx, clients, c.insert, c.churn, readers)

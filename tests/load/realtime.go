@@ -40,7 +40,7 @@ const (
 
 // realtime runs those of its cases that are wanted.
 func (b *bench) realtime(ctx context.Context, seconds, rounds int, wanted func(string) bool) error {
-	if !wanted(idleCase) && !wanted(fanOutCase) && !wanted(changesCase) && !wanted(policiesCase) {
+	if !slices.ContainsFunc([]string{idleCase, fanOutCase, changesCase, policiesCase, resumeCase}, wanted) {
 		return nil
 	}
 	if err := b.exec(ctx, streamDatabase, `create table public.notes (
@@ -55,7 +55,8 @@ func (b *bench) realtime(ctx context.Context, seconds, rounds int, wanted func(s
 		"FLUXBASE_DATABASE_URL="+b.login(streamDatabase, "authenticator"),
 		"FLUXBASE_REPLICATION_DATABASE_URL="+b.login(streamDatabase, "fluxbase_replication"),
 		"FLUXBASE_REALTIME_INSTANCE=realtime", "FLUXBASE_REALTIME_MAX_CONNECTIONS="+strconv.Itoa(4*manyClients),
-		"FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_IP="+strconv.Itoa(4*manyClients))
+		"FLUXBASE_REALTIME_MAX_CONNECTIONS_PER_IP="+strconv.Itoa(4*manyClients),
+		"FLUXBASE_SERVER_MAX_CONNECTIONS="+strconv.Itoa(4*manyClients), "FLUXBASE_SERVER_MAX_CONNECTIONS_PER_IP="+strconv.Itoa(4*manyClients))
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,12 @@ func (b *bench) realtime(ctx context.Context, seconds, rounds int, wanted func(s
 		}
 	}
 	if wanted(policiesCase) {
-		return r.policies(ctx)
+		if err := r.policies(ctx); err != nil {
+			return err
+		}
+	}
+	if wanted(resumeCase) {
+		return r.resume(ctx, b)
 	}
 	return nil
 }
@@ -169,7 +175,7 @@ func (r *realtimeBench) changes(ctx context.Context, seconds int) error {
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	for i := range fewClients {
-		conn, err := r.user(i, "notes")
+		conn, err := r.user(i, "notes", "")
 		if err != nil {
 			return err
 		}
@@ -215,15 +221,16 @@ func (r *realtimeBench) changes(ctx context.Context, seconds int) error {
 	return nil
 }
 
-// user connects a user who listens to what is inserted into a table.
-func (r *realtimeBench) user(i int, table string) (*websocket.Conn, error) {
+// user connects a user who listens to what is inserted into a table, with more of the
+// config.
+func (r *realtimeBench) user(i int, table, more string) (*websocket.Conn, error) {
 	jwt, err := token.SignHS256([]byte(secret), map[string]any{
 		"role": "authenticated", "sub": owner(i), "exp": time.Now().Add(time.Hour).Unix(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return connect(r.base, jwt, table, `{"postgres_changes":[{"event":"INSERT","schema":"public","table":"`+table+`"}]}`)
+	return connect(r.base, jwt, table, `{"postgres_changes":[{"event":"INSERT","schema":"public","table":"`+table+`"}]`+more+`}`)
 }
 
 // hear calls back with the number in the body of each note that comes.

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	database = "load"
-	secret   = "a secret of the load test, 32 bytes or more"
-	password = "load"
+	database   = "load"
+	secret     = "a secret of the load test, 32 bytes or more"
+	passphrase = "load"
 )
 
 // start brings up Postgres with the schema and the server in front of it.
@@ -58,7 +58,7 @@ func (b *bench) prepare(ctx context.Context, pool int) error {
 	if err := b.exec(ctx, "postgres", `create database `+database); err != nil {
 		return err
 	}
-	if err := b.exec(ctx, "postgres", `create role authenticator login noinherit password '`+password+`'`); err != nil {
+	if err := b.exec(ctx, "postgres", `create role authenticator login noinherit password '`+passphrase+`'`); err != nil {
 		return err
 	}
 	if err := b.exec(ctx, database, schema); err != nil {
@@ -104,7 +104,7 @@ func (b *bench) login(db, name string) string {
 	if err != nil {
 		panic(err) // the cluster's own
 	}
-	u.User = url.UserPassword(name, password)
+	u.User = url.UserPassword(name, passphrase)
 	return u.String()
 }
 

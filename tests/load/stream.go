@@ -25,13 +25,15 @@ const streamDatabase = "stream"
 // most is up to how many processes stream at once.
 const most = 2
 
-// writers is how many write at once, each waiting for its commit to reach the disk.
-const writers = 16
+// How many write at once, each waiting for its commit to reach the disk: many share a
+// wait, and the cores are the limit; of few the disk is.
+const manyWriters, fewWriters = 16, 2
 
 // stream measures writers of single rows while 0, 1, … processes stream them: their
-// throughput, and what a row costs a walsender and a process. First they write as fast
+// throughput, and what a row costs a walsender and a process. First many write as fast
 // as they can, when those who stream take cores from them unless there are spare ones;
-// then at half that rate, as into a database that isn't at its limit.
+// then at half that rate, as into a database that isn't at its limit; then few, who wait
+// for the disk.
 func (b *bench) stream(ctx context.Context, seconds, rounds int) error {
 	insert := filepath.Join(b.dir, "stream.sql")
 	text := "insert into public.events (kind, body) values ('load', 'a row of about one hundred bytes, as applications write them all day long');\n"
@@ -41,12 +43,16 @@ func (b *bench) stream(ctx context.Context, seconds, rounds int) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "streaming\twriters\ttx/s\tratio\tlatency ms\twalsender us/tx\tprocess us/tx\tload average\t")
 	rate := 0
-	for _, pace := range []string{"as fast as they can", "at half that rate"} {
+	for i, pace := range []string{"as fast as they can", "at half that rate", "two, for the disk"} {
+		writers := manyWriters
+		if i == 2 {
+			writers, rate = fewWriters, 0
+		}
 		var results [most + 1][]streamSample
 		for round := range rounds {
 			for n := range most + 1 {
 				fmt.Fprintf(os.Stderr, "%s, %s, %d processes: round %d of %d\n", streamCase, pace, n, round+1, rounds)
-				s, err := b.streamed(ctx, n, insert, seconds, rate)
+				s, err := b.streamed(ctx, n, insert, writers, seconds, rate)
 				if err != nil {
 					return err
 				}
@@ -62,7 +68,9 @@ func (b *bench) stream(ctx context.Context, seconds, rounds int) error {
 			}
 			fmt.Fprintf(out, "%d\t%s\t%.0f\t%.2f\t%.2f\t%.1f\t%.1f\t%s\t\n", n, pace, m.tps, m.tps/alone, m.latency, m.walsender, m.process, m.load)
 		}
-		rate = int(alone / 2)
+		if i == 0 {
+			rate = int(alone / 2)
+		}
 	}
 	return out.Flush()
 }
@@ -81,7 +89,8 @@ func (b *bench) prepareStream(ctx context.Context) error {
 	}
 	migrate := exec.CommandContext(ctx, b.binary, "migrate", "up")
 	migrate.Env = append(os.Environ(), "DATABASE_URL="+b.db.URL(streamDatabase),
-		"FLUXBASE_REPLICATION_DATABASE_URL="+b.login(streamDatabase, "fluxbase_replication"))
+		"FLUXBASE_REPLICATION_DATABASE_URL="+b.login(streamDatabase, "fluxbase_replication"),
+		"FLUXBASE_SERVICE_DATABASE_URL="+b.login(streamDatabase, "fluxbase_service"))
 	if out, err := migrate.CombinedOutput(); err != nil {
 		return fmt.Errorf("migrate: %w\n%s", err, out)
 	}
@@ -92,7 +101,7 @@ func (b *bench) prepareStream(ctx context.Context) error {
 
 // streamed measures the writers, of rate transactions a second (0 is no limit), while n
 // processes stream.
-func (b *bench) streamed(ctx context.Context, n int, insert string, seconds, rate int) (streamSample, error) {
+func (b *bench) streamed(ctx context.Context, n int, insert string, writers, seconds, rate int) (streamSample, error) {
 	processes, _, err := b.followers(ctx, n)
 	defer stopAll(processes)
 	if err != nil {

@@ -145,6 +145,8 @@ func (o Options) settings(data string) map[string]string {
 	if o.Throwaway {
 		s["fsync"], s["synchronous_commit"], s["full_page_writes"] = "off", "off", "off"
 		s["checkpoint_timeout"], s["max_wal_size"] = "1h", "4GB"
+		// Many tests share one.
+		s["max_connections"], s["max_replication_slots"], s["max_wal_senders"] = "500", "60", "60"
 		// Who streams sees a commit that nobody waits for once it is flushed, 200ms later
 		// by default.
 		s["wal_writer_delay"] = "10ms"

@@ -1,5 +1,5 @@
 // The console: joins one channel, says and hears.
-import { html } from './chart.js'
+import { html } from './dom.js'
 import { open } from './socket.js'
 
 const $ = (id) => document.getElementById(id)

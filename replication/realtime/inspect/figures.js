@@ -47,26 +47,3 @@ export function percentile(from, to, name, q) {
 }
 
 const sumOf = (list, of) => list.reduce((sum, s) => sum + of(s), 0)
-
-// How people read them.
-const number = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
-const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
-
-export const none = '–'
-const known = (show) => (n) => (n === undefined || n === null || Number.isNaN(n) ? none : show(n))
-
-export const count = known((n) => (Math.abs(n) < 10_000 ? number : compact).format(n))
-
-export const bytes = known((n) => {
-  let unit = 0
-  for (; Math.abs(n) >= 1024 && unit < 4; unit++) n /= 1024
-  return `${number.format(n)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][unit]}`
-})
-
-export const duration = known((s) => {
-  if (s < 0.0005) return s === 0 ? '0 s' : `${number.format(s * 1e6)} µs`
-  if (s < 1) return `${number.format(s * 1000)} ms`
-  return s < 120 ? `${number.format(s)} s` : `${number.format(s / 60)} min`
-})
-
-export const perSecond = known((n) => `${count(n)}/s`)

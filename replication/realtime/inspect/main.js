@@ -1,7 +1,9 @@
 // The page: takes the figures of the server once a second and shows them.
-import { Chart, html } from './chart.js'
+import { Chart } from './chart.js'
 import * as consoleForm from './console.js'
-import { bytes, count, duration, moment, none, percentile, perSecond, rate, value } from './figures.js'
+import { html, rows } from './dom.js'
+import { moment, percentile, rate, value } from './figures.js'
+import { bytes, count, duration, none, perSecond } from './show.js'
 
 const $ = (id) => document.getElementById(id)
 const stored = 'fluxbase-inspect-key'
@@ -193,32 +195,6 @@ function show(line) {
 }
 
 const cell = (text, kind = '') => html('td', kind ? { class: kind } : {}, text)
-
-// rows brings a table's body to what the list says, and leaves alone what is as it was,
-// so that the focus and a reader's place stay.
-function rows(body, list, keyOf, make) {
-  const old = new Map([...body.children].map((tr) => [tr.dataset.key, tr]))
-  const want = list.map((item) => {
-    const id = keyOf(item)
-    const fresh = make(item)
-    const tr = old.get(id)
-    if (!tr) {
-      fresh.dataset.key = id
-      return fresh
-    }
-    old.delete(id)
-    ;[...fresh.children].forEach((td, i) => {
-      if (tr.children[i].textContent !== td.textContent) tr.children[i].replaceWith(td)
-    })
-    return tr
-  })
-  for (const tr of old.values()) tr.remove()
-  const busy = body.contains(document.activeElement) // to move it would take the focus away
-  want.forEach((tr, i) => {
-    if (!tr.isConnected) body.append(tr)
-    if (!busy && body.children[i] !== tr) body.insertBefore(tr, body.children[i])
-  })
-}
 
 function channels(now) {
   const wanted = $('search').value.toLowerCase()

@@ -1,4 +1,5 @@
 import { FluxbaseError } from './error.js'
+import { persistent, type OnceOptions } from './once.js'
 import { answer, copy, type Answer, type Data, type Query } from './query.js'
 
 /**
@@ -23,10 +24,11 @@ const carried = ['accept', 'accept-profile', 'content-profile', 'content-type', 
 /**
  * Sends queries of one client as one request and one transaction, in their order. All of them
  * happen, or none: then it throws a FluxbaseError that says in `operation` which one failed.
+ * With `once` the whole is sent again where it must be, and happens once.
  */
 export async function batch<const T extends readonly Operation[]>(
   operations: T,
-  options: { signal?: AbortSignal } = {},
+  options: { signal?: AbortSignal; once?: true | OnceOptions } = {},
 ): Promise<Answers<T>> {
   const list = operations.map((o) => {
     const { id, query } = 'query' in o ? o : { id: undefined, query: o }
@@ -34,7 +36,8 @@ export async function batch<const T extends readonly Operation[]>(
   })
   const first = list[0]
   if (!first) return [] as unknown as Answers<T>
-  const send = first.query.fetch
+  const { once } = options
+  const send = once ? persistent(first.query.fetch, once === true ? {} : once) : first.query.fetch
   const root = new URL(first.query.url)
   root.pathname = root.pathname.replace(/(\/rpc)?\/[^/]*$/, '')
 
@@ -69,9 +72,10 @@ export async function batch<const T extends readonly Operation[]>(
     ...(options.signal ? { signal: options.signal } : {}),
   })
   const requestId = response.headers.get('x-request-id')
+  const replayed = response.headers.get('idempotency-replayed')
   if (!response.ok) throw new FluxbaseError(await response.json().catch(() => ({})), response.status, requestId)
   const { results } = (await response.json()) as { results: Result[] }
-  results.forEach((r, i) => deliver[i]?.(responseOf(r, requestId)))
+  results.forEach((r, i) => deliver[i]?.(responseOf(r, { 'x-request-id': requestId, 'idempotency-replayed': replayed })))
   return (await Promise.all(answers)) as Answers<T>
 }
 
@@ -121,9 +125,9 @@ function referIn(value: unknown, pointer: string, refs: Record<string, string>):
 }
 
 // responseOf is the answer that the operation would have had alone.
-function responseOf({ status, headers: list, body }: Result, requestId: string | null): Response {
+function responseOf({ status, headers: list, body }: Result, whole: Record<string, string | null>): Response {
   const headers = new Headers(list)
-  if (requestId) headers.set('x-request-id', requestId)
+  for (const [name, value] of Object.entries(whole)) if (value) headers.set(name, value)
   const isText = typeof body === 'string' && headers.has('content-type') && !headers.get('content-type')?.includes('json')
   return new Response(body === null ? null : isText ? body : JSON.stringify(body), { status, headers })
 }

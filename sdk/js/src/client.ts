@@ -1,9 +1,10 @@
 import { createClient as createSupabase, type SupabaseClient, type SupabaseClientOptions } from '@supabase/supabase-js'
 import { batch } from './batch.js'
+import { once } from './once.js'
 import { page, pages, rows } from './pages.js'
 import { send } from './query.js'
 
-const extras = { send, page, pages, rows, batch }
+const extras = { send, once, page, pages, rows, batch }
 
 type Schemas<Database> = string & keyof Omit<Database, '__InternalSupabase'>
 type Default<Database> = 'public' extends keyof Omit<Database, '__InternalSupabase'> ? 'public' : Schemas<Database>
@@ -17,7 +18,7 @@ export type FluxbaseClient<
 
 /**
  * Makes supabase-js's own client, of the same arguments and types. What is added to it are the
- * functions send, page, pages, rows and batch of this package, which work alone as well.
+ * functions send, once, page, pages, rows and batch of this package, which work alone as well.
  */
 export function createClient<
   Database = any,

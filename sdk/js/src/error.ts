@@ -1,3 +1,5 @@
+import type { Code } from './codes.js'
+
 /** What stands in the body of an answer that is an error. */
 interface Body {
   message?: string
@@ -12,7 +14,7 @@ interface Body {
 export class FluxbaseError extends Error {
   override readonly name = 'FluxbaseError'
   /** A SQLSTATE, a PGRST code or one of Fluxbase's own; empty where there was no answer. */
-  readonly code: string
+  readonly code: Code | (string & {})
   /** More about it: text, or a value of the code's own. */
   readonly details: unknown
   /** How to mend it; null if nothing is known. */

@@ -1,5 +1,7 @@
 export { batch, ref, type Answers, type Operation } from './batch.js'
 export { createClient, type FluxbaseClient } from './client.js'
+export type { Code } from './codes.js'
 export { FluxbaseError } from './error.js'
+export { once, type OnceOptions } from './once.js'
 export { page, pages, rows, type PageOptions } from './pages.js'
 export { send, type Answer, type Data, type Query, type Row } from './query.js'

@@ -20,6 +20,8 @@ export interface Answer<T> {
   /** The cursor of the next page; null if this is the last, or no page. */
   next: string | null
   requestId: string | null
+  /** Whether the answer is that of an earlier try of the same write. */
+  replayed: boolean
 }
 
 /** What postgrest-js keeps to itself in a query. */
@@ -58,6 +60,7 @@ export async function answer<Q extends Query>(query: Q & Built, over: typeof fet
     affected: affected === null ? null : Number(affected),
     next: headers.get('x-next-cursor'),
     requestId,
+    replayed: headers.get('idempotency-replayed') === 'true',
   }
 }
 

@@ -1,10 +1,11 @@
 // The package as it is installed, against a running server with the demo's notes.
 import { test, describe, after } from 'node:test'
 import assert from 'node:assert/strict'
+import { createServer, request as requestOf } from 'node:http'
 import { createRequire } from 'node:module'
 import { build } from 'esbuild'
 import { SupabaseClient, createClient as createSupabase } from '@supabase/supabase-js'
-import { FluxbaseError, batch, createClient, page, pages, ref, rows, send } from '@fluxbase/js'
+import { FluxbaseError, batch, createClient, once, page, pages, ref, rows, send } from '@fluxbase/js'
 import { ada, anonKey, serviceKey, url, userToken } from '../../../tests/js/helpers.mjs'
 
 const options = { auth: { persistSession: false, autoRefreshToken: false } }
@@ -127,10 +128,89 @@ describe('batches', () => {
   test('of nothing', async () => assert.deepEqual(await batch([]), []))
 })
 
+// A way to the server on which things happen to answers: each is what is done with the next.
+async function unreliable(run) {
+  const misfortunes = []
+  const keys = []
+  const way = createServer((incoming, outgoing) => {
+    keys.push(incoming.headers['idempotency-key'])
+    const misfortune = misfortunes.shift()
+    if (misfortune?.status) return outgoing.writeHead(misfortune.status, misfortune.headers).end(misfortune.body)
+    const forward = requestOf(url + incoming.url, { method: incoming.method, headers: incoming.headers }, (answer) => {
+      if (misfortune === 'cut') return answer.resume().on('end', () => incoming.socket.destroy())
+      outgoing.writeHead(answer.statusCode, answer.headers)
+      answer.pipe(outgoing)
+    })
+    incoming.pipe(forward)
+  })
+  await new Promise((resolve) => way.listen(0, '127.0.0.1', resolve))
+  try {
+    const client = createClient(`http://127.0.0.1:${way.address().port}`, anonKey, { accessToken: async () => userToken(ada) })
+    await run({ client, misfortunes, keys })
+  } finally {
+    way.close()
+    way.closeAllConnections()
+  }
+}
+
+describe('writes that happen once', () => {
+  const quick = { delay: 1 }
+  const count = async (title) => (await send(adas.from('notes').select('id', { count: 'exact', head: true }).eq('title', title))).count
+
+  test('although the connection breaks after the request was sent', () => unreliable(async ({ client, misfortunes, keys }) => {
+    const title = `${mine} once`
+    misfortunes.push('cut', 'cut')
+    const { data, status, replayed } = await client.once(client.from('notes').insert({ title }).select('title').single(), quick)
+    assert.deepEqual([data, status, replayed], [{ title }, 201, true])
+    assert.equal(await count(title), 1)
+    assert.deepEqual([keys.length, new Set(keys).size], [3, 1])
+    assert.match(keys[0], /^"[0-9a-f]{32}"$/)
+  }))
+  test('although the server has no time, or does it still', () => unreliable(async ({ client, misfortunes }) => {
+    const title = `${mine} later`
+    misfortunes.push(
+      { status: 503 }, { status: 504, body: 'a gateway' }, { status: 502 },
+      { status: 409, headers: { 'Retry-After': '0' }, body: '{"code":"idempotency_in_progress","message":"it runs"}' },
+    )
+    const { replayed, affected } = await once(client.from('notes').insert({ title }), quick)
+    assert.deepEqual([replayed, affected, await count(title)], [false, 1, 1])
+  }))
+  test('all of a batch', () => unreliable(async ({ client, misfortunes }) => {
+    const title = `${mine} together`
+    misfortunes.push('cut')
+    const [one] = await client.batch([client.from('notes').insert({ title }), client.from('notes').select('title').eq('title', title)], { once: quick })
+    assert.deepEqual([one.status, one.replayed, await count(title)], [201, true, 1])
+  }))
+  test('under a name of their own, which is for nothing else', async () => {
+    const title = `${mine} named`
+    const key = `a "name" of ${Date.now()}`
+    const query = adas.from('notes').insert({ title })
+    assert.equal((await once(query, { key })).replayed, false)
+    assert.equal((await once(query, { key })).replayed, true)
+    const error = await thrown(once(adas.from('notes').insert({ title: `${title} 2` }), { key }))
+    assert.deepEqual([error.code, error.status], ['idempotency_mismatch', 422])
+    assert.equal(await count(title), 1)
+  })
+  test('what is refused is not tried again, and what never answers not for ever', () => unreliable(async ({ client, misfortunes, keys }) => {
+    const error = await thrown(client.once(client.from('comments').insert({ note_id: -1, body: 'hm' }), quick))
+    assert.deepEqual([error.status, keys.length], [403, 1])
+    misfortunes.push({ status: 503, body: '{"code":"PGRST000","message":"away"}' }, 'cut', 'cut')
+    const title = `${mine} in vain`
+    assert.equal((await thrown(client.once(client.from('notes').insert({ title }), { ...quick, tries: 3 }))).status, 0)
+    assert.deepEqual([keys.length, await count(title)], [4, 1])
+    misfortunes.push({ status: 503 }, { status: 503 })
+    const stop = new AbortController()
+    const sent = setInterval(() => keys.length === 5 && stop.abort(), 5)
+    await thrown(client.once(client.from('notes').insert({ title }).abortSignal(stop.signal), { delay: 60_000 }))
+    clearInterval(sent)
+    assert.equal(keys.length, 5)
+  }))
+})
+
 describe('the package', () => {
   test('is there for require, too', () => {
     const all = createRequire(import.meta.url)('@fluxbase/js')
-    assert.deepEqual(Object.keys(all).sort(), ['FluxbaseError', 'batch', 'createClient', 'page', 'pages', 'ref', 'rows', 'send'])
+    assert.deepEqual(Object.keys(all).sort(), ['FluxbaseError', 'batch', 'createClient', 'once', 'page', 'pages', 'ref', 'rows', 'send'])
   })
   test('brings with it what is used of it', async () => {
     const result = await build({

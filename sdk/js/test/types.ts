@@ -1,6 +1,6 @@
 // tsc compiles this under strict and runs nothing: what a query is typed as, pages, batches
 // and answers of it are.
-import { batch, createClient, pages, rows, send, type Answer } from '@fluxbase/js'
+import { batch, createClient, once, pages, rows, send, type Answer } from '@fluxbase/js'
 
 interface Database {
   public: {
@@ -34,6 +34,9 @@ export async function check(): Promise<void> {
   same<typeof perhaps.data, { title: string } | null>()
   const written = await send(db.from('notes').insert({ title: 'x' }))
   same<typeof written.data, null>()
+
+  const made = await once(db.from('notes').insert({ title: 'x' }).select('id').single(), { key: 'k', tries: 3 })
+  same<typeof made, Answer<{ id: number }>>()
 
   const [first, second] = await batch([
     { id: 'a', query: db.from('notes').insert({ title: 'x' }).select('id').single() },

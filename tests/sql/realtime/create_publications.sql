@@ -1,7 +1,7 @@
 -- Files that replace the publications or event triggers wait for each other.
 select pg_advisory_xact_lock(4);
 
-select plan(7);
+select plan(8);
 
 create view public.seen as
 select
@@ -25,8 +25,18 @@ select results_eq(
   $$ select t.tablename::text collate "default", t.attnames::text collate "default"
      from pg_publication_tables as t
      where t.pubname = 'fluxbase_system'
-     order by 1 $$,
-  $$ values ('message_keys', '{id}'), ('settings', '{name,value,changed_at}') $$,
+     order by t.tablename, t.attnames::text collate "C" $$,
+  $$ values
+       ('ended_sessions', '{session_id,ended_at,forget_at}'),
+       ('functions', '{name}'),
+       ('legacy_key_revocations', '{id}'),
+       ('message_keys', '{id}'),
+       ('rules', '{name,routes,per,rate,period,burst,methods,role,strict,changed_at}'),
+       ('secrets', '{name}'),
+       ('service_keys', '{id}'),
+       ('settings', '{name,value,changed_at}'),
+       ('settings', '{name}'),
+       ('signing_keys', '{kid}') $$,
   'of the keys just that there are some'
 );
 
@@ -35,7 +45,8 @@ create publication supabase_realtime;
 alter publication supabase_realtime owner to current_user;
 create table public.notes (id integer primary key);
 alter publication supabase_realtime add table public.notes;
-alter publication fluxbase_system drop table fluxbase.message_keys, fluxbase.settings;
+alter publication fluxbase_system drop table
+  fluxbase.message_keys, fluxbase.settings, ratelimit.rules;
 select realtime.create_publications();
 
 select is(
@@ -53,6 +64,10 @@ select isnt_empty(
 select isnt_empty(
   $$ select from pg_publication_tables as t where t.tablename = 'settings' $$,
   'and so does the other'
+);
+select isnt_empty(
+  $$ select from pg_publication_tables as t where t.tablename = 'rules' $$,
+  'and the third'
 );
 
 set local role service_role;

@@ -1,0 +1,58 @@
+select plan(7);
+
+set local role service_role;
+create temp table made as
+  select auth.make_user('ada@delete-factor.test', null, 'hash', null, true) as ada,
+    auth.make_user('bob@delete-factor.test', null, 'hash', null, true) as bob;
+create temp table opened as
+  select auth.open_session(m.ada, 'password') as one, auth.open_session(m.ada, 'password') as two,
+    auth.open_session(m.bob, 'password') as bobs
+  from made as m;
+grant select on made, opened to public;
+reset role;
+create function pg_temp.f() returns uuid language sql immutable
+return '00000000-0000-4000-8000-000800000001'::uuid;
+insert into auth.mfa_factors (id, user_id, factor_type, status, secret, friendly_name)
+select pg_temp.f(), m.ada, 'totp', 'verified', 'fbs1.k.AAAA', 'app'
+from made as m;
+
+insert into auth.mfa_factors (user_id, factor_type, status)
+select m.ada, 'recovery_code', 'verified' from made as m;
+update auth.sessions as s
+set aal = 'aal2', factor_id = pg_temp.f()
+from opened as o
+where s.id in (o.one, o.two);
+insert into auth.mfa_amr_claims (session_id, authentication_method)
+select o.one, 'totp' from opened as o;
+create function pg_temp.left_over() returns text
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  select string_agg(f.factor_type::text, ' ' order by f.factor_type)
+  from auth.mfa_factors as f
+  join made as m on m.ada = f.user_id;
+$$;
+create function pg_temp.session() returns text
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  select s.aal || ' ' || string_agg(a.authentication_method, ' ' order by a.authentication_method)
+  from auth.sessions as s
+  join auth.mfa_amr_claims as a on a.session_id = s.id
+  join opened as o on o.one = s.id
+  group by s.id;
+$$;
+
+select is(pg_temp.session(), 'aal2 password totp', 'before');
+select auth.delete_factor(gen_random_uuid());
+select is(pg_temp.left_over(), 'totp recovery_code', 'none, for none');
+select auth.delete_factor(pg_temp.f(), o.one) from opened as o;
+select is(pg_temp.left_over(), null, 'it goes, and the codes that stand in for it');
+select is(pg_temp.session(), 'aal1 password', 'the session that is kept is lowered');
+select ok(
+  exists (select from auth.ended_sessions as e join opened as o on o.two = e.session_id),
+  'another that it raised ends, with its tokens'
+);
+select ok(
+  exists (select from auth.sessions as s join opened as o on o.bobs = s.id), 'and no other'
+);
+set local role service_role;
+select throws_ok($$ select auth.delete_factor(null) $$, '42501', null, 'for functions of ours');
+
+select * from finish();

@@ -1,0 +1,32 @@
+select plan(4);
+
+set local role service_role;
+create temp table made as
+  select auth.make_user('ada@list-factors.test', null, 'hash', null, true) as ada,
+    auth.make_user('bob@list-factors.test', null, 'hash', null, true) as bob;
+create temp table opened as
+  select auth.open_session(m.ada, 'password') as one, auth.open_session(m.ada, 'password') as two,
+    auth.open_session(m.bob, 'password') as bobs
+  from made as m;
+grant select on made, opened to public;
+reset role;
+create function pg_temp.f() returns uuid language sql immutable
+return '00000000-0000-4000-8000-000900000001'::uuid;
+insert into auth.mfa_factors (id, user_id, factor_type, status, secret, friendly_name)
+select pg_temp.f(), m.ada, 'totp', 'verified', 'fbs1.k.AAAA', 'app'
+from made as m;
+
+set local role service_role;
+select is(
+  auth.list_factors(m.ada) #>> '{0,id}', pg_temp.f()::text, 'those of a user'
+)
+from made as m;
+select is(auth.list_factors(m.bob), '[]', 'who may have none') from made as m;
+select is(auth.list_factors(gen_random_uuid()), '{"error": "user_not_found"}', 'nobody');
+
+set local role authenticated;
+select throws_ok(
+  $$ select auth.list_factors(null) $$, '42501', null, 'not for users'
+);
+
+select * from finish();

@@ -1,0 +1,2 @@
+// Tells its environment.
+Deno.serve(() => Response.json(Deno.env.toObject()))
