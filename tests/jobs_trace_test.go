@@ -31,7 +31,7 @@ func TestATraceGoesOnInJobs(t *testing.T) {
 			insert into app.seen values (current_setting('request.traceparent', true));
 			select jobs.enqueue('post') $$;
 		select jobs.set_handler('later', 'app.later(jsonb)'), jobs.set_handler('post', url => '`+receiver.URL+`'), jobs.add_handler_secret('post', '`+secret+`', '`+sealed+`')`)
-	front := startServer(t, db, append(sink.env(), "FLUXBASE_TRACE_TRUST=true", "OTEL_SERVICE_NAME=front")...)
+	front := startServer(t, db, append(sink.env(), "FLUXBASE_MODULES=rest", "FLUXBASE_TRACE_TRUST=true", "OTEL_SERVICE_NAME=front")...)
 	startJobs(t, db, append(append(streams(db, "a"), sink.env()...), "OTEL_SERVICE_NAME=back", "FLUXBASE_ENCRYPTION_KEY="+encryptionKey, "FLUXBASE_JOBS_PRIVATE_ADDRESSES=true")...)
 
 	if a := front.call(t, "POST", "/rest/v1/rpc/do_later", "", "Authorization: Bearer "+userToken(t, ada), traceparent); a.Status != http.StatusOK {

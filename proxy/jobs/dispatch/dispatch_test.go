@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fluxbase/fluxbase/proxy/jobs/wake"
+	"github.com/fluxbase/fluxbase/proxy/webhook"
 )
 
 func newDispatcher(t *testing.T, cfg Config) *Dispatcher {
@@ -105,6 +106,26 @@ func TestWhatIsToldOfAHandler(t *testing.T) {
 			s := said(t, d, 1)
 			if got, err := json.Marshal(s.failed); err != nil || string(got) != "["+tt.want+"]" {
 				t.Errorf("told is %s, %v; want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// What a process lacks is no fault of the job: another one may have it.
+func TestWhatAProcessCannotDoIsLeftToOthers(t *testing.T) {
+	t.Parallel()
+	for name, h := range map[string]*handler{
+		"no key to sign with": {Kind: "k", Queue: "default", URL: "http://127.0.0.1:9", Secrets: []webhook.Secret{{ID: "s"}}},
+		"no functions":        {Kind: "k", Queue: "default", EdgeFunction: "f"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDispatcher(t, Config{})
+			d.use([]*handler{h})
+			runs(d, 1)
+			s := said(t, d, 1)
+			if len(s.failed) != 1 || s.failed[0].Outcome != "interrupted" || *s.failed[0].RetryIn != elsewhere.Seconds() {
+				t.Errorf("told is %+v", s.failed)
 			}
 		})
 	}

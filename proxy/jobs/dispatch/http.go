@@ -35,7 +35,7 @@ const maxAnswer = 1000
 // Retry-After of 429 and 503 is obeyed.
 func (d *Dispatcher) post(ctx context.Context, h *handler, job *Job) error {
 	if d.Seals == nil {
-		return errors.New("it can't be signed without FLUXBASE_ENCRYPTION_KEY")
+		return &Failure{Err: errors.New("this process has no FLUXBASE_ENCRYPTION_KEY to sign it with"), NotBegun: true, RetryIn: elsewhere}
 	}
 	keys, err := Secrets.Open(d.Seals, h.Secrets)
 	if err != nil {
