@@ -1,5 +1,14 @@
 create or replace function jobs.lane_depths(most integer default 1000)
-  returns table (lane integer, ready bigint, is_estimate boolean, oldest_at timestamptz)
+  returns table (
+    lane integer,
+    ready bigint,
+    is_estimate boolean,
+    oldest_at timestamptz,
+    running bigint,
+    scheduled bigint,
+    blocked bigint,
+    dead bigint
+  )
   language sql
   stable
   security definer
@@ -20,13 +29,53 @@ as $$
           / current_setting('block_size')::integer as blocks
       from generate_series(0, 2) as n (id)
     ) as s
+  ),
+  running as (
+    select b.lane, sum(b.size - coalesce(e.ended, 0))::bigint as jobs
+    from jobs.batches as b
+    cross join lateral (
+      select sum(upper(r.ids) - lower(r.ids)) as ended
+      from unnest(b.done) as r (ids)
+    ) as e
+    group by b.lane
+  ),
+  scheduled as (
+    select w.lane, count(*) as jobs
+    from (
+      select w.lane
+      from jobs.waiting as w
+      where w.run_at < 'infinity'
+      order by w.run_at
+      limit 10 * lane_depths.most
+    ) as w
+    group by w.lane
+  ),
+  blocked as (
+    select b.lane, count(*) as jobs
+    from (
+      select b.lane from jobs.blocked as b order by b.id limit 10 * lane_depths.most
+    ) as b
+    group by b.lane
   )
   select
     l.id,
     coalesce(e.jobs, r.jobs),
     e.jobs is not null,
-    r.oldest_at
+    r.oldest_at,
+    coalesce(a.jobs, 0),
+    coalesce(s.jobs, 0),
+    coalesce(b.jobs, 0),
+    d.jobs
   from jobs.lanes as l
+  left join running as a on a.lane = l.id
+  left join scheduled as s on s.lane = l.id
+  left join blocked as b on b.lane = l.id
+  cross join lateral (
+    select count(*) as jobs
+    from (
+      select from jobs.dead as d where d.lane = l.id order by d.died_at limit lane_depths.most
+    ) as d
+  ) as d
   left join lateral (
     select k.past, k.xid, k.id
     from jobs.cursors as k
@@ -95,7 +144,9 @@ as $$
 $$;
 
 comment on function jobs.lane_depths(integer) is
-  'How many jobs of each lane may run, and since when the first of them is enqueued. They are
-counted up to so many; beyond that it is estimated, from where the last one lies.';
+  'How many jobs of each lane are in which state, in a time that does not grow with them, and since
+when the first that may run is enqueued. Those that may run are counted up to so many; beyond that
+it is estimated, from where the last one lies. Dead ones are counted up to so many of each lane,
+scheduled and blocked ones up to ten times so many of all lanes together.';
 
 revoke all on function jobs.lane_depths(integer) from public;

@@ -52,43 +52,31 @@ as $$
   )
   from page as p
   cross join lateral (
-    select
-      case
-        when p.key like '%*' then (
-          select coalesce(sum(u.running), 0)
-          from used as u
-          where u.namespace = p.namespace
-          and starts_with(u.key, left(p.key, -1))
-        )
-        else (
-          select count(*)
-          from (
-            select
-            from jobs.slots as s
-            where s.namespace = p.namespace
-            and s.key = p.key
-            limit 10000
-          ) as s
-        )
-      end as running,
-      case
-        when p.key like '%*' then (
-          select coalesce(sum(u.blocked), 0)
-          from used as u
-          where u.namespace = p.namespace
-          and starts_with(u.key, left(p.key, -1))
-        )
-        else (
-          select count(*)
-          from (
-            select
-            from jobs.blocked as b
-            where b.namespace = p.namespace
-            and b.key = p.key
-            limit 10000
-          ) as b
-        )
-      end as blocked
+    select coalesce(sum(u.running), 0) as running, coalesce(sum(u.blocked), 0) as blocked
+    from used as u
+    where u.namespace = p.namespace
+    and starts_with(u.key, left(p.key, -1))
+    having p.key like '%*'
+    union all
+    select count(*) filter (where u.runs), count(*) filter (where not u.runs)
+    from (
+      (
+        select true as runs
+        from jobs.slots as s
+        where s.namespace = p.namespace
+        and s.key = p.key
+        limit 10000
+      )
+      union all
+      (
+        select false
+        from jobs.blocked as b
+        where b.namespace = p.namespace
+        and b.key = p.key
+        limit 10000
+      )
+    ) as u
+    having p.key not like '%*'
   ) as n;
 $$;
 

@@ -1,4 +1,4 @@
-create or replace function jobs.stats(most integer default 10000)
+create or replace function jobs.stats(most integer default 1000)
   returns jsonb
   language sql
   stable
@@ -8,28 +8,7 @@ create or replace function jobs.stats(most integer default 10000)
   set jit = off
   set enable_bitmapscan = off
 as $$
-  with running as (
-    select b.lane, sum(b.size - coalesce(e.ended, 0)) as jobs
-    from jobs.batches as b
-    cross join lateral (
-      select sum(upper(r.ids) - lower(r.ids)) as ended
-      from unnest(b.done) as r (ids)
-    ) as e
-    group by b.lane
-  ),
-  dead as (
-    select d.lane, count(*) as jobs
-    from (select d.lane from jobs.dead as d limit stats.most) as d
-    group by d.lane
-  ),
-  scheduled as (
-    select w.lane, count(*) as jobs
-    from (
-      select w.lane from jobs.waiting as w where w.run_at < 'infinity' limit stats.most
-    ) as w
-    group by w.lane
-  ),
-  ended as (
+  with ended as (
     select l.namespace, t.kind, t.outcome, sum(t.jobs) as jobs, sum(t.seconds) as seconds
     from (
       select t.lane, t.kind, t.outcome, t.jobs, t.seconds from jobs.totals as t
@@ -47,44 +26,22 @@ as $$
             'namespace', l.namespace,
             'queue', l.queue,
             'priority', l.priority,
-            'ready', r.jobs,
-            'ready_is_more', r.jobs >= stats.most,
-            'oldest_seconds', coalesce(r.seconds, 0),
-            'running', coalesce(a.jobs, 0),
-            'scheduled', coalesce(s.jobs, 0),
-            'dead', coalesce(d.jobs, 0),
+            'ready', d.ready,
+            'ready_is_estimate', d.is_estimate,
+            'oldest_seconds', coalesce(extract(epoch from clock_timestamp() - d.oldest_at), 0),
+            'running', d.running,
+            'scheduled', d.scheduled,
+            'blocked', d.blocked,
+            'dead', d.dead,
             'paused', q.paused_at is not null
           )
           order by l.id
         ),
         '[]'
       )
-      from jobs.lanes as l
+      from jobs.lane_depths(stats.most) as d
+      join jobs.lanes as l on l.id = d.lane
       left join jobs.queues as q on q.namespace = l.namespace and q.queue = l.queue
-      left join running as a on a.lane = l.id
-      left join dead as d on d.lane = l.id
-      left join scheduled as s on s.lane = l.id
-      left join lateral (
-        select k.past, k.xid, k.id
-        from jobs.cursors as k
-        where k.lane = l.id
-        order by k.seq desc
-        limit 1
-      ) as k on true
-      cross join lateral (
-        select
-          count(*) as jobs,
-          extract(epoch from clock_timestamp() - min(n.enqueued_at)) as seconds
-        from (
-          -- As jobs.lock_lanes has it: but for those of transactions that were long open.
-          select n.enqueued_at
-          from jobs.ready as n
-          where n.lane = l.id
-          and (n.xid, n.id) > (coalesce(k.xid, k.past, '0'), coalesce(k.id, -1))
-          order by n.xid, n.id
-          limit stats.most
-        ) as n
-      ) as r
     ),
     'ended', (
       select coalesce(jsonb_agg(to_jsonb(e) order by e.namespace, e.kind, e.outcome), '[]')
@@ -105,9 +62,8 @@ as $$
 $$;
 
 comment on function jobs.stats(integer) is
-  'How the queue is: for each lane how many jobs are ready (counted up to so many: ready_is_more
-tells that it may be more), how long the oldest waits, how many run, are scheduled, and dead (these
-two up to so many in all); how many jobs have ended in which way, and in how many seconds; how many
+  'How the queue is: the jobs of each lane by state, as jobs.lane_depths counts, and how long the
+oldest that may run waits; how many jobs have ended in which way, and in how many seconds; how many
 workers live, are draining, and have jobs.';
 
 revoke all on function jobs.stats(integer) from public;

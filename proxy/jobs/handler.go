@@ -117,27 +117,18 @@ func (h *Handler) Serve(w *web.Response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var allow []string
-	for _, rt := range routes {
-		parts, ok := web.Match(rt.path, strings.TrimPrefix(r.URL.Path, Prefix))
-		switch {
-		case !ok:
-		case rt.method != r.Method:
-			allow = append(allow, rt.method)
-		default:
-			w.Route = Prefix + rt.path
-			if caller.Role != serviceRole && !rt.about.users {
-				return errForbidden
-			}
-			return rt.answer(h, &call{w, r, caller, strings.Join(parts, "")})
-		}
+	at, parts, err := web.Find(r.Method, strings.TrimPrefix(r.URL.Path, Prefix), len(routes), func(i int) (method, pattern string) {
+		return routes[i].method, routes[i].path
+	})
+	if err != nil {
+		return err
 	}
-	if allow == nil {
-		return web.NotFound
+	rt := routes[at]
+	w.Route = Prefix + rt.path
+	if caller.Role != serviceRole && !rt.about.users {
+		return errForbidden
 	}
-	e := web.New("method_not_allowed", "this path does not take "+r.Method)
-	e.Header = http.Header{"Allow": {strings.Join(allow, ", ")}}
-	return e
+	return rt.answer(h, &call{w, r, caller, strings.Join(parts, "")})
 }
 
 func (h *Handler) authorize(w *web.Response, r *http.Request) (pg.Caller, error) {

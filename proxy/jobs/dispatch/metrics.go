@@ -61,7 +61,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	depth       = describe("fluxbase_jobs_queue_depth", "Jobs that may run and wait for a worker, counted up to 10,000 for each queue.", "namespace", "priority")
+	depth       = describe("fluxbase_jobs_queue_depth", "Jobs that may run and wait for a worker; beyond 1,000 of a queue and priority it is an estimate.", "namespace", "priority")
 	oldest      = describe("fluxbase_jobs_oldest_seconds", "How long the oldest of them waits.", "namespace", "queue")
 	processing  = describe("fluxbase_jobs_processing", "Jobs that run.")
 	scheduled   = describe("fluxbase_jobs_scheduled", "Jobs for a later time, also those that are tried again.", "namespace")
