@@ -88,10 +88,10 @@ func TestJobsThatAreFunctions(t *testing.T) {
 	db := jobsDB(t)
 	startJobs(t, db, append(streams(db, "a"), "FLUXBASE_JOBS_POLL=1h")...)
 	exec(t, db, `select jobs.enqueue('note', '{"n": 1}'), jobs.enqueue('note_job', '{"n": 2}'), jobs.enqueue('fail', '{"what": "way"}', max_attempts => 1),
-		jobs.enqueue('slow', '{"seconds": 60}', timeout => '200 ms', max_attempts => 1), jobs.enqueue('unheard', max_attempts => 1)`)
+		jobs.enqueue('slow', '{"seconds": 60}', timeout => '1 s', max_attempts => 1), jobs.enqueue('unheard', max_attempts => 1)`)
 	gives(t, db, `note {"n": 1} service_role, note_job {"n": 2} authenticated`,
 		`select coalesce(string_agg(concat_ws(' ', kind, args, who), ', ' order by kind), '') from app.effects`)
-	gives(t, db, `failed no way (SQLSTATE P0001) because PL/pgSQL function app.fail(jsonb) line 2 at RAISE, failed no handler is set for jobs of the kind "unheard", timeout it took longer than 200ms: canceling statement due to user request (SQLSTATE 57014) SQL statement`,
+	gives(t, db, `failed no way (SQLSTATE P0001) because PL/pgSQL function app.fail(jsonb) line 2 at RAISE, failed no handler is set for jobs of the kind "unheard", timeout it took longer than 1s: canceling statement due to user request (SQLSTATE 57014) SQL statement`,
 		`select coalesce(string_agg(concat_ws(' ', outcome, replace(error, e'\n', ' '), case outcome when 'timeout' then left(stack, 13) else stack end), ', ' order by kind = 'slow', kind), '') from jobs.failures`)
 	gives(t, db, "3", `select count(*)::text from jobs.dead`)
 	gives(t, db, "0", `select count(*)::text from jobs.batches`)

@@ -91,11 +91,15 @@ func TestWhatIsToldOfAHandler(t *testing.T) {
 		"never": {func(context.Context, *Job) error {
 			return fmt.Errorf("so: %w", &Failure{Err: errors.New("no"), Discard: true})
 		}, `{"id":1,"token":10,"outcome":"failed","error":"so: no","discard":true}`},
-		"not begun":   {func(context.Context, *Job) error { return &Failure{Err: errors.New("no"), NotBegun: true} }, `{"id":1,"token":10,"outcome":"interrupted","error":"no","retry_in":1}`},
-		"an event":    {func(context.Context, *Job) error { return &Suspended{Event: "paid:7"} }, `{"id":1,"token":10,"outcome":"suspended","error":"the job waits","event":"paid:7"}`},
-		"or a time":   {func(context.Context, *Job) error { return &Suspended{Event: "paid:7", For: time.Hour} }, `{"id":1,"token":10,"outcome":"suspended","error":"the job waits","retry_in":3600,"event":"paid:7"}`},
-		"neither":     {func(context.Context, *Job) error { return &Suspended{} }, `{"id":1,"token":10,"outcome":"suspended","error":"the job waits"}`},
-		"too long":    {func(ctx context.Context, _ *Job) error { <-ctx.Done(); return context.Cause(ctx) }, `{"id":1,"token":10,"outcome":"timeout","error":"it took longer than 20ms: context deadline exceeded"}`},
+		"not begun": {func(context.Context, *Job) error { return &Failure{Err: errors.New("no"), NotBegun: true} }, `{"id":1,"token":10,"outcome":"interrupted","error":"no","retry_in":1}`},
+		"an event":  {func(context.Context, *Job) error { return &Suspended{Event: "paid:7"} }, `{"id":1,"token":10,"outcome":"suspended","error":"the job waits","event":"paid:7"}`},
+		"or a time": {func(context.Context, *Job) error { return &Suspended{Event: "paid:7", For: time.Hour} }, `{"id":1,"token":10,"outcome":"suspended","error":"the job waits","retry_in":3600,"event":"paid:7"}`},
+		"neither":   {func(context.Context, *Job) error { return &Suspended{} }, `{"id":1,"token":10,"outcome":"suspended","error":"the job waits"}`},
+		"too long":  {func(ctx context.Context, _ *Job) error { <-ctx.Done(); return context.Cause(ctx) }, `{"id":1,"token":10,"outcome":"timeout","error":"it took longer than 20ms"}`},
+		"too long, and why": {func(ctx context.Context, _ *Job) error {
+			<-ctx.Done()
+			return errors.New("no")
+		}, `{"id":1,"token":10,"outcome":"timeout","error":"it took longer than 20ms: no"}`},
 		"no deadline": {func(ctx context.Context, _ *Job) error { _, ok := ctx.Deadline(); return fmt.Errorf("told: %t", ok) }, `{"id":1,"token":10,"outcome":"failed","error":"told: true"}`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -191,7 +191,12 @@ func (t *task) verdict(ctx context.Context, err error, timeout time.Duration) *f
 		// If it is ours after all, others are to have it; if not, nothing changes.
 		f.Outcome, f.Error = "interrupted", cause.Error()
 	case errors.Is(cause, context.DeadlineExceeded):
-		f.Outcome, f.Error = "timeout", fmt.Sprintf("it took longer than %s: %s", timeout, f.Error)
+		f.Outcome = "timeout"
+		late := fmt.Sprintf("it took longer than %s", timeout)
+		if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) { // which say no more
+			late += ": " + f.Error
+		}
+		f.Error = late
 	}
 	return f
 }
