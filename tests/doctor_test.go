@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/fluxbase/fluxbase/sql"
@@ -218,34 +216,9 @@ func TestDoctorOfWhatIsNotThere(t *testing.T) {
 // but the process id that a client may cancel with is one of its own.
 func poolerBefore(t *testing.T, target string) string {
 	t.Helper()
-	u, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := u.Host
-	u.Host = l.Addr().String()
-	var wg sync.WaitGroup
-	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
-	wg.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			upstream, err := net.Dial("tcp", server)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			wg.Go(func() { _, _ = io.Copy(upstream, client); _ = upstream.Close() })
-			wg.Go(func() { passWithOtherKey(client, upstream); _ = client.Close() })
-		}
+	return between(t, "127.0.0.1:0", target, func(client, server net.Conn) (up, down func()) {
+		return func() { _, _ = io.Copy(server, client); _ = server.Close() }, func() { passWithOtherKey(client, server); _ = client.Close() }
 	})
-	return u.String()
 }
 
 // passWithOtherKey copies messages of the server and changes BackendKeyData.

@@ -39,6 +39,27 @@ func newRelay(t *testing.T, target string) *relay {
 
 func relayAt(t *testing.T, address, target string) *relay {
 	t.Helper()
+	r := new(relay)
+	r.url = between(t, address, target, func(client, server net.Conn) (up, down func()) {
+		var serverSpoke atomic.Bool
+		serverSpoke.Store(true)
+		up = func() {
+			r.pipe(server, client, func() {
+				if serverSpoke.Swap(false) {
+					r.count.Add(1)
+				}
+			})
+		}
+		return up, func() { r.pipe(client, server, func() { serverSpoke.Store(true) }) }
+	})
+	return r
+}
+
+// between listens at an address, in front of the server of the URL target, and returns the URL
+// that leads there. For each connection pass gives what carries both directions until either end
+// closes, and then closes both.
+func between(t *testing.T, address, target string, pass func(client, server net.Conn) (up, down func())) string {
+	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
@@ -47,13 +68,11 @@ func relayAt(t *testing.T, address, target string) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := new(relay)
 	server := u.Host
 	u.Host = l.Addr().String()
-	r.url = u.String()
-	var wg sync.WaitGroup
-	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
-	wg.Go(func() {
+	var group sync.WaitGroup
+	t.Cleanup(func() { _ = l.Close(); group.Wait() })
+	group.Go(func() {
 		for {
 			client, err := l.Accept()
 			if err != nil {
@@ -64,19 +83,12 @@ func relayAt(t *testing.T, address, target string) *relay {
 				_ = client.Close()
 				continue
 			}
-			var serverSpoke atomic.Bool
-			serverSpoke.Store(true)
-			wg.Go(func() {
-				r.pipe(upstream, client, func() {
-					if serverSpoke.Swap(false) {
-						r.count.Add(1)
-					}
-				})
-			})
-			wg.Go(func() { r.pipe(client, upstream, func() { serverSpoke.Store(true) }) })
+			up, down := pass(client, upstream)
+			group.Go(up)
+			group.Go(down)
 		}
 	})
-	return r
+	return u.String()
 }
 
 // pipe copies until either side closes, then closes both.

@@ -67,42 +67,18 @@ type cutter struct {
 
 func (c *cutter) before(t *testing.T, target string) string {
 	t.Helper()
-	u, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := u.Host
-	u.Host = l.Addr().String()
-	var all sync.WaitGroup
-	t.Cleanup(func() { _ = l.Close(); all.Wait() })
-	all.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			upstream, err := net.Dial("tcp", server)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			var asked atomic.Bool
-			all.Go(func() {
-				copyWhile(upstream, client, func(b []byte) bool {
-					asked.Store(strings.Contains(string(b), c.text))
-					return true
-				})
-			})
-			all.Go(func() {
-				copyWhile(client, upstream, func([]byte) bool { return !(asked.Load() && c.armed.Swap(false)) })
+	return between(t, "127.0.0.1:0", target, func(client, server net.Conn) (up, down func()) {
+		var asked atomic.Bool
+		up = func() {
+			copyWhile(server, client, func(b []byte) bool {
+				asked.Store(strings.Contains(string(b), c.text))
+				return true
 			})
 		}
+		return up, func() {
+			copyWhile(client, server, func([]byte) bool { return !(asked.Load() && c.armed.Swap(false)) })
+		}
 	})
-	return u.String()
 }
 
 // copyWhile copies until either side ends or passes says no, then closes both.
