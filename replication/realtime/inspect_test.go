@@ -38,7 +38,7 @@ func TestThePageLoadsWhatIsOursAlone(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	files = append(files, "inspect/page.css", "inspect/chart.js", "inspect/dom.js", "inspect/show.js", "inspect/icon.svg") // shared ones
+	files = append(files, "inspect/page.css", "inspect/chart.js", "inspect/dom.js", "inspect/key.js", "inspect/show.js", "inspect/icon.svg") // shared ones
 	elsewhere := regexp.MustCompile(`https?://[^"' ]*|["']//[a-z]+\.[^"' ]*`)
 	inline := regexp.MustCompile(`(?i)<script(?:[^>]*)>[^<]|<style|\sstyle=|\son[a-z]+=|innerHTML|javascript:|eval\(`)
 	for _, file := range files {

@@ -4,6 +4,7 @@ import { get, now, post, Refusal, use } from './api.js'
 import * as charts from './charts.js'
 import { html, rows } from './dom.js'
 import * as dialog from './job.js'
+import { accept, start, state, trouble } from './key.js'
 import { count } from './show.js'
 import { button, cell, limit, place, since, views } from './views.js'
 
@@ -12,7 +13,6 @@ const beat = 1000 // milliseconds between two questions
 const patience = [1, 2, 5, 10] // seconds between tries
 const perPage = '50'
 
-let key = ''
 let loop = null // aborts the current one
 let asking = null // aborts the pause between two questions
 let still = false
@@ -34,7 +34,7 @@ async function watch() {
       if (!document.hidden && (!still || overview === null)) {
         await question(turn++, mine.signal)
         if (mine.signal.aborted) return
-        accept()
+        watching()
         tries = 0
       }
       await pause(beat, mine.signal)
@@ -43,8 +43,7 @@ async function watch() {
       if (error instanceof Refusal && overview === null) return refuse(error.message)
       const wait = patience[Math.min(tries++, patience.length - 1)]
       state('bad', 'No answer')
-      $('trouble').textContent = `${error.message}. Trying again in ${wait} s.`.replace('..', '.')
-      if ($('watch').hidden) $('key-error').textContent = $('trouble').textContent
+      trouble(`${error.message}. Trying again in ${wait} s.`.replace('..', '.'))
       await pause(wait * 1000, mine.signal)
     }
   }
@@ -91,57 +90,32 @@ const list = (signal) => get(view.path, {
   ...(view.id === 'running' && { worker }), [view.next]: places.at(-1), limit: perPage,
 }, signal)
 
-function state(name, text) {
-  $('state').dataset.state = name
-  if ($('state').textContent !== text) $('state').textContent = text
-}
-
-function accept() {
-  $('key-card').hidden = true
-  $('watch').hidden = $('actions').hidden = false
-  $('key-error').textContent = $('trouble').textContent = ''
+function watching() {
+  accept()
   state(still ? 'busy' : 'good', still ? 'Standing still' : 'Watching')
 }
 
-function refuse(why) {
-  forget()
-  $('key-error').textContent = why
-  $('key').focus()
-}
-
-function forget() {
-  loop?.abort()
-  for (const d of [$('job'), $('ask')]) if (d.open) d.close()
-  use((key = ''))
-  overview = null
-  sampled = ''
-  charts.forget()
-  for (const id of ['queues', 'list']) $(id).tBodies[0].replaceChildren()
-  $('job-body').replaceChildren()
-  $('key-card').hidden = false
-  $('watch').hidden = $('actions').hidden = true
-  $('key-error').textContent = ''
-  state('idle', 'Not connected')
-}
-
-$('key-form').addEventListener('submit', (event) => {
-  event.preventDefault()
-  key = $('key').value.trim()
-  $('key').value = ''
-  $('key-error').textContent = ''
-  if (!/^[\x21-\x7e]+$/.test(key)) return refuse('That is no key: it is one long word that begins with eyJ or sb_secret_.')
-  use(key)
-  state('busy', 'Connecting')
-  watch()
-})
-$('forget').addEventListener('click', () => {
-  forget()
-  $('key').focus()
+const refuse = start({
+  begins: 'eyJ or sb_secret_',
+  take(key) {
+    use(key)
+    watch()
+  },
+  drop() {
+    loop?.abort()
+    for (const d of [$('job'), $('ask')]) if (d.open) d.close()
+    use('')
+    overview = null
+    sampled = ''
+    charts.forget()
+    for (const id of ['queues', 'list']) $(id).tBodies[0].replaceChildren()
+    $('job-body').replaceChildren()
+  },
 })
 $('pause').addEventListener('click', () => {
   still = !still
   $('pause').setAttribute('aria-pressed', still)
-  accept()
+  watching()
   soon()
 })
 document.addEventListener('visibilitychange', () => document.hidden || soon())
@@ -209,7 +183,7 @@ function look(at, of = '') {
 // turn shows the page that places leads to.
 async function turn() {
   $('list').tBodies[0].replaceChildren()
-  if (!key) return
+  if (overview === null) return
   $('previous').disabled = $('next').disabled = true
   $('list-note').textContent = 'Asking for them.'
   const wanted = [view, places.length]

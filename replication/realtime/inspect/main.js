@@ -3,6 +3,7 @@ import { Chart } from './chart.js'
 import * as consoleForm from './console.js'
 import { html, rows } from './dom.js'
 import { moment, percentile, rate, value } from './figures.js'
+import { accept, start, state, trouble } from './key.js'
 import { bytes, count, duration, none, perSecond } from './show.js'
 
 const $ = (id) => document.getElementById(id)
@@ -77,6 +78,7 @@ async function watch() {
         throw new Error(problem)
       }
       accept()
+      if ($('keep').checked) sessionStorage.setItem(stored, key)
       tries = 0
       for await (const line of linesOf(answer.body)) take(line)
     } catch (error) {
@@ -84,8 +86,7 @@ async function watch() {
       const wait = patience[Math.min(tries++, patience.length - 1)]
       const why = error instanceof TypeError ? 'The server can\'t be reached' : error.message
       state('bad', 'No connection')
-      $('trouble').textContent = `${why}. Trying again in ${wait} s.`
-      if ($('watch').hidden) $('key-error').textContent = $('trouble').textContent
+      trouble(`${why}. Trying again in ${wait} s.`)
       await new Promise((done) => setTimeout(done, wait * 1000))
     }
   }
@@ -109,48 +110,20 @@ async function explain(answer) {
   return `${message[0].toUpperCase()}${message.slice(1)}. ${hint ?? ''}`
 }
 
-function state(name, text) {
-  $('state').dataset.state = name
-  if ($('state').textContent !== text) $('state').textContent = text
-}
-
-function accept() {
-  $('key-card').hidden = true
-  $('watch').hidden = $('actions').hidden = false
-  $('key-error').textContent = $('trouble').textContent = ''
-  if ($('keep').checked) sessionStorage.setItem(stored, key)
-}
-
-function refuse(why) {
-  forget()
-  $('key-error').textContent = why
-  $('key').focus()
-}
-
-function forget() {
-  stream?.abort()
-  sessionStorage.removeItem(stored)
-  key = ''
-  moments = []
-  for (const c of charts) c.chart?.break()
-  $('key-card').hidden = false
-  $('watch').hidden = $('actions').hidden = $('process').hidden = true
-  $('key-error').textContent = ''
-  state('idle', 'Not connected')
-}
-
-$('key-form').addEventListener('submit', (event) => {
-  event.preventDefault()
-  key = $('key').value.trim()
-  $('key').value = ''
-  $('key-error').textContent = ''
-  if (!/^[\x21-\x7e]+$/.test(key)) return refuse('That is no key: it is one long word that begins with eyJ.')
-  state('busy', 'Connecting')
-  watch()
-})
-$('forget').addEventListener('click', () => {
-  forget()
-  $('key').focus()
+const refuse = start({
+  begins: 'eyJ',
+  take(given) {
+    key = given
+    watch()
+  },
+  drop() {
+    stream?.abort()
+    sessionStorage.removeItem(stored)
+    key = ''
+    moments = []
+    for (const c of charts) c.chart?.break()
+    $('process').hidden = true
+  },
 })
 $('pause').addEventListener('click', () => {
   paused = !paused
