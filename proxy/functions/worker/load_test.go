@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -64,28 +65,44 @@ func BenchmarkWarm(b *testing.B) {
 	quantiles(b, "pool", pooled)
 }
 
-// BenchmarkCold is the first request of a function: code that was never there, a worker that
-// waits for code or has to be started.
+// BenchmarkCold is the first request of a function: code that was never there, of one module and
+// of ten, by a worker that waits for code or has to be started.
 func BenchmarkCold(b *testing.B) {
 	for name, spares := range map[string]int{"spare": 1, "none": -1} {
-		b.Run(name, func(b *testing.B) {
-			bed := newBed(b, Options{Spares: spares}, nil)
-			var took []time.Duration
-			for i := 0; b.Loop(); i++ {
-				s := bed.deploy(fmt.Sprint("f", i), hello, Limits{})
-				eventually(b, "the spare is there", func() bool { return bed.Pool.Stats().Spares == max(spares, 0) })
-				rec := httptest.NewRecorder()
-				start := time.Now()
-				bed.Serve(rec, httptest.NewRequest(http.MethodGet, "/f", nil), s, &Invocation{ID: "i"})
-				took = append(took, time.Since(start))
-				if rec.Code != http.StatusOK {
-					b.Fatal(rec.Code, rec.Body)
+		for _, modules := range []int{1, 10} {
+			b.Run(fmt.Sprint(name, "/modules=", modules), func(b *testing.B) {
+				bed := newBed(b, Options{Spares: spares}, nil)
+				var took []time.Duration
+				for i := 0; b.Loop(); i++ {
+					s := bed.deploy(fmt.Sprint("f", i), "", Limits{})
+					s.Files = func(context.Context) (map[string][]byte, error) { return typed(modules), nil }
+					eventually(b, "the spare is there", func() bool { return bed.Pool.Stats().Spares == max(spares, 0) })
+					rec := httptest.NewRecorder()
+					start := time.Now()
+					bed.Serve(rec, httptest.NewRequest(http.MethodGet, "/f", nil), s, &Invocation{ID: "i"})
+					took = append(took, time.Since(start))
+					if rec.Code != http.StatusOK || rec.Body.Len() != modules {
+						b.Fatal(rec.Code, rec.Body)
+					}
+					bed.Drop(s.Name, "")
 				}
-				bed.Drop(s.Name, "")
-			}
-			quantiles(b, "cold", took)
-		})
+				quantiles(b, "cold", took)
+			})
+		}
 	}
+}
+
+// typed are so many modules of TypeScript, of which each adds a letter to the answer.
+func typed(modules int) map[string][]byte {
+	files := map[string][]byte{}
+	head, sum := "", `"0"`
+	for i := 1; i < modules; i++ {
+		files[fmt.Sprintf("lib/m%d.ts", i)] = fmt.Appendf(nil, "export const m%d: string = \"%d\";", i, i)
+		head += fmt.Sprintf("import { m%d } from \"./lib/m%d.ts\";\n", i, i)
+		sum += fmt.Sprintf(" + m%d", i)
+	}
+	files["index.ts"] = []byte(head + "const all: string = " + sum + ";\nDeno.serve(() => new Response(all));")
+	return files
 }
 
 // TestMemoryStaysFlat calls good and bad functions for as long as -soak says, and looks at what
