@@ -2,6 +2,7 @@ package tests
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/fluxbase/fluxbase/tests/dbtest"
@@ -42,6 +43,18 @@ func TestFunctionsDoJobs(t *testing.T) {
 	over := sink.span(t, "POST /functions/v1/*path", callersSpan)
 	if direct := sink.span(t, "function job", over.ID); direct.Attrs["user_id"] != user {
 		t.Errorf("the span says %v", direct.Attrs)
+	}
+
+	// Each call has its own place in a header; a worker keeps the one that it was started for.
+	var places [2]string
+	for i := range places {
+		a := s.call(t, "GET", "/functions/v1/env", "", traceparent)
+		if places[i] = a.Header.Get("X-Place"); !strings.HasPrefix(places[i], "00-"+callersTrace+"-") || !strings.Contains(a.Body, `"TRACEPARENT":"`+places[0]+`"`) {
+			t.Errorf("call %d: %q %s", i, places[i], a.Body)
+		}
+	}
+	if places[0] == places[1] {
+		t.Errorf("both calls are %s", places[0])
 	}
 
 	// What it answers decides.

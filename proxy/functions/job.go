@@ -15,7 +15,6 @@ import (
 
 	"github.com/fluxbase/fluxbase/proxy/functions/worker"
 	"github.com/fluxbase/fluxbase/proxy/jobs/dispatch"
-	"github.com/fluxbase/fluxbase/proxy/trace"
 )
 
 // Headers by which a function knows that it does a job.
@@ -65,7 +64,7 @@ func (h *Handler) Do(ctx context.Context, name string, job *dispatch.Job) error 
 	c.Job = job.ID
 	c.of("job_"+strconv.FormatInt(job.ID, 10), http.MethodPost, "/"+d.Name+in.Path)
 	c.Progress = func(said json.RawMessage) { report(job, said) }
-	spec := *h.specOf(c.ctx, set, d)
+	spec := *h.specOf(set, d)
 	spec.Limits.Output, spec.Limits.Request = h.cfg.MaxJobOutput, h.cfg.MaxRequest
 	if end, ok := ctx.Deadline(); ok { // which the queue keeps
 		spec.Limits.Wall = time.Until(end) + time.Second
@@ -97,8 +96,8 @@ func (c *call) ofJob(job *dispatch.Job, in invocation) *http.Request {
 	if key := c.h.ServiceKey; key != "" {
 		header["Authorization"] = []string{"Bearer " + key}
 	}
-	if place := trace.Inject(c.ctx); place != "" {
-		header["Traceparent"] = []string{place}
+	if c.Traceparent != "" {
+		header["Traceparent"] = []string{c.Traceparent}
 	}
 	for name, value := range in.Headers {
 		if name = http.CanonicalHeaderKey(name); !strings.HasPrefix(name, inside) {
