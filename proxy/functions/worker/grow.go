@@ -43,6 +43,16 @@ func (p *Pool) growLocked(g *group) {
 	}
 }
 
+// wasEvicted tells whether it was ended so that another has its slot, and not by a fault.
+func (w *worker) wasEvicted() bool {
+	if w == nil { // it was not started
+		return false
+	}
+	w.pool.mu.Lock()
+	defer w.pool.mu.Unlock()
+	return w.evicted
+}
+
 // evictLocked ends an idle worker so that others have its slot.
 func (p *Pool) evictLocked() {
 	if p.evicting > 0 {
@@ -177,7 +187,7 @@ func (p *Pool) fillLocked() {
 				w.kill("")
 			}
 		}
-		if err != nil && p.ctx.Err() == nil {
+		if err != nil && p.ctx.Err() == nil && !w.wasEvicted() {
 			p.o.Log.Error("Deno can't be started", "error", err)
 			select {
 			case <-time.After(retryBoot):

@@ -163,8 +163,8 @@ func TestMemoryStaysFlat(t *testing.T) {
 	if after.descriptors > before.descriptors+2 || after.heap > before.heap+4 {
 		t.Error("something stays")
 	}
-	// In a second both grow for good reasons.
-	if *soak > 0 && (after.resident > before.resident+32 || after.worker > before.worker+32) {
+	// Within half a million requests V8 comes to have some 100 MiB, and stays there.
+	if *soak > 0 && (after.resident > before.resident+32 || after.worker > defaultMemory/mib/2) {
 		t.Error("memory does not stay flat")
 	}
 }
