@@ -67,7 +67,7 @@ bench-jobs: tests/load/jobs/node_modules/.stamp ## the job queue beside River an
 
 soak: dist/dex ## the same load, one minute a side; ten minutes of hostile requests, and of crashes around the change stream; sign-in at dex; an hour of functions
 	go run ./tests/load -seconds 60 -rounds 1
-	go test ./tests -tags dex -count=1 -v -timeout 3h -run 'TestBadInput|TestFuzzedRequests|TestTenThousandHostileTexts|TablesOwnHistory|BulkLoad|SnapshotsThenChanges|KeepCopies|HearWhatPoliciesShow|RevokedMembers|PagesUnderConcurrentWrites|EvaluatorAgrees|ARevokedKeyIsDead|AnEndedSessionIsDead|KilledInTheMiddleOfRevocations|KilledProcessesLeave|SignInAtDex|TestCron|HostileCron|EveryCommittedJob|HaveTheirEffect|ClaimsStayFlat' -soak 10m
+	go test ./tests -tags dex -count=1 -v -timeout 3h -run 'TestBadInput|TestFuzzedRequests|TestTenThousandHostileTexts|TablesOwnHistory|BulkLoad|SnapshotsThenChanges|KeepCopies|HearWhatPoliciesShow|RevokedMembers|PagesUnderConcurrentWrites|EvaluatorAgrees|ARevokedKeyIsDead|AnEndedSessionIsDead|KilledInTheMiddleOfRevocations|KilledProcessesLeave|SignInAtDex|TestCron|HostileCron|EveryCommittedJob|HaveTheirEffect|ClaimsStayFlat|ManyFunctions$$' -soak 10m
 	go test ./proxy/functions/worker -count=1 -v -timeout 2h -run MemoryStaysFlat -soak 1h
 
 # An OpenID provider whose dependencies are many times ours: a module of its own, built

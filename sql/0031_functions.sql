@@ -220,7 +220,9 @@ create table functions.invocations (
   request_id text,
   trace_id text,
   caller text,
+  result text,
   primary key (id, at),
+  constraint result_is_bounded check (length(result) <= 65536),
   constraint outcome_is_known check (
     outcome in (
       'ok', 'error', 'timeout', 'memory', 'cpu', 'threads', 'output', 'crashed', 'boot_error',
@@ -231,12 +233,13 @@ create table functions.invocations (
 partition by range (at);
 
 create index invocations_function_at_idx on functions.invocations (function, at);
+create index invocations_job_idx on functions.invocations (job) where job is not null;
 
 comment on table functions.invocations is
   'Calls of functions. A partition for each day (functions.make_partitions), dropped as a whole when
 it is old (functions.drop_partitions, functions.keep).';
 comment on column functions.invocations.id is
-  'The execution id, which the function finds as SB_EXECUTION_ID and the caller in a header.';
+  'The execution id, which the caller finds in the header X-Deno-Execution-Id.';
 comment on column functions.invocations.at is
   'When it began.';
 comment on column functions.invocations.function is
@@ -275,6 +278,8 @@ comment on column functions.invocations.trace_id is
   'Its trace, as in W3C Trace Context; null without one.';
 comment on column functions.invocations.caller is
   'Who called: user:SUBJECT, key:ID or role:ROLE, as in audit.events.';
+comment on column functions.invocations.result is
+  'What was answered to a job, if that is text or JSON: the first 65536 characters; else null.';
 
 -- What comes while a day has no partition yet is kept here.
 create table functions.invocations_default partition of functions.invocations default;

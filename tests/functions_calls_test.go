@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/fluxbase/fluxbase/tests/dbtest"
+	"github.com/fluxbase/fluxbase/tests/deno"
 )
 
 // echoed is what the function echo tells.
@@ -41,6 +44,7 @@ func TestCallsOfFunctions(t *testing.T) {
 	exec(t, db, `select functions.deploy('broken', '{"index.ts": "throw new Error(1)"}')`)
 	s := startFunctions(t, db, "a", "FLUXBASE_SERVER_H2C=true", "FLUXBASE_SERVER_REQUEST_TIMEOUT=1s", "FLUXBASE_FUNCTIONS_REGION=here")
 	t.Run("the real client", func(t *testing.T) { runNode(t, s, "functions.test.mjs") })
+	t.Run("the real client in a function", func(t *testing.T) { clientWithin(t, s, db) })
 	t.Run("who may call", func(t *testing.T) { mayCall(t, s, db) })
 	t.Run("what a function sees", func(t *testing.T) { sees(t, s) })
 	t.Run("paths", func(t *testing.T) { hostilePaths(t, s) })
@@ -48,6 +52,49 @@ func TestCallsOfFunctions(t *testing.T) {
 	t.Run("WebSockets", func(t *testing.T) { sockets(t, s) })
 	t.Run("what is written down", func(t *testing.T) { written(t, s, db) })
 	noServerErrors(t, s)
+}
+
+// clientWithin deploys a function that asks us, by Supabase's client, on behalf of its caller.
+func clientWithin(t *testing.T, s *server, db *dbtest.DB) {
+	exec(t, db, `
+		create table public.mine (owner uuid, body text);
+		insert into public.mine values ('`+ada+`', 'of ada'), ('`+bob+`', 'of bob');
+		alter table public.mine enable row level security;
+		create policy own on public.mine using (owner = auth.uid());
+		grant select on public.mine to anon, authenticated`)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{
+		"mine/index.ts": `
+			import { createClient } from 'npm:@supabase/supabase-js@2'
+			Deno.serve(async (req: Request) => {
+				const supabase = createClient(Deno.env.get('SUPABASE_URL')!, Deno.env.get('SUPABASE_ANON_KEY')!, {
+					global: { headers: { Authorization: req.headers.get('Authorization')! } },
+				})
+				const { data, error } = await supabase.from('mine').select('body')
+				return Response.json(error ?? data)
+			})`,
+		// Packages come from where npm has put them.
+		"mine/package.json": `{"dependencies": {"@supabase/supabase-js": "2"}}`,
+		"mine/deno.json":    `{"nodeModulesDir": "manual"}`,
+	})
+	packages, err := filepath.Abs("js/node_modules")
+	if err == nil {
+		err = os.Symlink(packages, filepath.Join(dir, "mine", "node_modules"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := runFluxbase(t, []string{"DATABASE_URL=" + db.AdminURL(), "FLUXBASE_DENO_BIN=" + deno.Bin(t)}, "functions", "deploy", "--dir", dir); o.status != 0 || !strings.Contains(o.out, "mine: version 1 is deployed") {
+		t.Fatal(o)
+	}
+	eventually(t, "the server knows it", func() bool { return s.call(t, "POST", "/functions/v1/mine", "").Status == 401 })
+	for token, want := range map[string]string{
+		userToken(t, ada): `[{"body":"of ada"}]`, userToken(t, bob): `[{"body":"of bob"}]`, signToken(t, map[string]any{"role": "anon"}): `[]`,
+	} {
+		if a := s.call(t, "POST", "/functions/v1/mine", "", "Authorization: Bearer "+token); a.Status != 200 || a.Body != want {
+			t.Errorf("%d %s, want %s", a.Status, a.Body, want)
+		}
+	}
 }
 
 func mayCall(t *testing.T, s *server, db *dbtest.DB) {
@@ -263,8 +310,18 @@ func written(t *testing.T, s *server, db *dbtest.DB) {
 	if len(seen) != 20 {
 		t.Errorf("%d lines in pages, want 20", len(seen))
 	}
-	s.code(t, "400 invalid_request", "GET", "/api/v1/admin/functions/talk/logs?nope=1", "", service)
-	s.code(t, "400 22023", "GET", "/api/v1/admin/functions/talk/logs?level=loud", "", service)
+	for query, want := range map[string]string{
+		"nope=1": "400 invalid_request", "limit=-1": "400 invalid_request", "limit=99999999999999999999": "400 invalid_request", "limit=": "400 invalid_request",
+		"limit=2147483647": "200", "level=loud": "400 22023", "level=": "400 22023", "level=" + strings.Repeat("x", 5000): "400 22023",
+		"before=cursor": "400 22007", "before=": "400 22007", "since=1e999": "400 22007", "since=99999999-01-01": "400 22008", "before=%00": "400 22021", "invocation=x": "400 22P02",
+	} {
+		s.code(t, want, "GET", "/api/v1/admin/functions/talk/logs?"+query, "", service)
+	}
+	for _, name := range []string{strings.Repeat("x", 5000), "%C3%A4", "%2E%2E", "a'b"} {
+		s.code(t, "404 function_not_found", "GET", "/api/v1/admin/functions/"+name+"/versions", "", service)
+	}
+	s.code(t, "404 function_not_found", "POST", "/api/v1/admin/functions/talk/rollback", `{"version":-1}`, service)
+	s.code(t, "400 22003", "POST", "/api/v1/admin/functions/talk/rollback", `{"version":2147483648}`, service)
 	for name, labels := range map[string]map[string]string{
 		"fluxbase_functions_invocations_total": {"function": "talk", "outcome": "ok"},
 		"fluxbase_functions_open_descriptors":  nil,

@@ -78,7 +78,14 @@ func TestFunctionsFromTheCommandLine(t *testing.T) {
 	with(0, "plain: version 1 answers", "rollback", "plain")
 	with(1, "no version before 1 is kept", "rollback", "plain")
 	with(0, "plain: version 2 answers", "rollback", "plain", "2")
-	with(2, "VERSION is a number", "rollback", "plain", "two")
+	for _, version := range []string{"two", "4294967297"} {
+		with(2, "VERSION is a number", "rollback", "plain", version)
+	}
+	with(1, "no version -1", "rollback", "plain", "--", "-1")
+	for _, lines := range []string{"0", "-1", "10001", "4294967297"} {
+		with(2, "--lines is 1 to 10000", "logs", "plain", "-n", lines)
+	}
+	with(1, "uuid", "logs", "plain", "--invocation", "x")
 	if versions := with(0, "VERSION", "versions", "plain"); !strings.Contains(versions, "\n2        true") || !strings.Contains(versions, "\n1        false") {
 		t.Errorf("the versions:\n%s", versions)
 	}
@@ -196,6 +203,62 @@ func TestLogsOfAFunctionAreFollowed(t *testing.T) {
 	}
 	if o := runFluxbase(t, []string{"DATABASE_URL=" + db.AdminURL()}, "functions", "logs", "f", "--level", "error"); o.status != 0 || o.out != "" {
 		t.Error(o)
+	}
+}
+
+// Who writes a function sees what it answers and says, and what is saved, as config.toml has it.
+func TestFunctionsWhileTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	writeFiles(t, root, map[string]string{
+		"config.toml":               "[functions.open]\nverify_jwt = false\n[functions.moved]\nentrypoint = './src/main.ts'\n[functions.off]\nenabled = false\n",
+		"functions/open/index.ts":   "import { a } from '../_shared/a.ts'; Deno.serve(() => { console.log('said', Deno.env.get('OWN')); return new Response(a) })",
+		"functions/_shared/a.ts":    "export const a: string = 'first'",
+		"functions/closed/index.ts": "export default { fetch: (req: Request) => new Response('in ' + new URL(req.url).pathname) }",
+		"functions/off/index.ts":    "",
+		"src/main.ts":               "Deno.serve(() => new Response('moved'))",
+		"functions/.env":            "OWN=\"of\nmine\"\n",
+	})
+	cmd := osexec.CommandContext(t.Context(), fluxbaseBinary(t), "functions", "serve", "--dir", filepath.Join(root, "functions"), "--address", "127.0.0.1:0")
+	out := new(syncBuffer)
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "FLUXBASE_DENO_BIN="+deno.Bin(t), "FLUXBASE_JWT_SECRET="+jwtSecret, "TMPDIR=/tmp"), out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := func(text string) {
+		t.Helper()
+		eventually(t, "it says "+text, func() bool { return strings.Contains(out.String(), text) })
+	}
+	said("Ctrl-C stops")
+	_, url, _ := strings.Cut(out.String(), "http://")
+	url, _, _ = strings.Cut(url, "/")
+	s := &server{URL: "http://" + url}
+	gives := func(path string, status int, body string, header ...string) bool {
+		t.Helper()
+		a := s.call(t, "GET", "/functions/v1/"+path, "", header...)
+		return a.Status == status && strings.Contains(a.Body, body)
+	}
+	user := "Authorization: Bearer " + userToken(t, ada)
+	if !gives("open", 200, "first") || !gives("closed", 401, "Missing authorization") || !gives("closed/x", 200, "in /closed/x", user) || !gives("moved", 200, "moved", user) || !gives("off", 404, "", user) {
+		t.Errorf("not what is written:\n%s", out)
+	}
+	said("open  said of\nmine")
+	said("open  GET /open 200")
+	writeFiles(t, root, map[string]string{"functions/_shared/a.ts": "export const a: string = 'another'"})
+	eventually(t, "what is saved is served", func() bool { return gives("open", 200, "another") })
+	writeFiles(t, root, map[string]string{"config.toml": "[functions.closed]\nverify_jwt = false\n"})
+	eventually(t, "what config.toml says is done", func() bool { return gives("closed", 200, "in /closed") && gives("open", 401, "") })
+	said("reloaded")
+	writeFiles(t, root, map[string]string{"functions/open/index.ts": "nonsense("})
+	eventually(t, "what is wrong is said", func() bool {
+		gives("open", 503, "", user)
+		return strings.Contains(out.String(), "Expression expected")
+	})
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("a signal ends it: %v\n%s", err, out)
 	}
 }
 

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/fluxbase/fluxbase/tests/dbtest"
@@ -44,15 +45,32 @@ func TestFunctionsDoJobs(t *testing.T) {
 		t.Errorf("the span says %v", direct.Attrs)
 	}
 
+	// Each call has its own place in a header; a worker keeps the one that it was started for.
+	var places [2]string
+	for i := range places {
+		a := s.call(t, "GET", "/functions/v1/env", "", traceparent)
+		if places[i] = a.Header.Get("X-Place"); !strings.HasPrefix(places[i], "00-"+callersTrace+"-") || !strings.Contains(a.Body, `"TRACEPARENT":"`+places[0]+`"`) {
+			t.Errorf("call %d: %q %s", i, places[i], a.Body)
+		}
+	}
+	if places[0] == places[1] {
+		t.Errorf("both calls are %s", places[0])
+	}
+
 	// What it answers decides.
 	exec(t, db, `select jobs.enqueue('by_name', '{"status": 500, "say": "why"}', queue => 'named', max_attempts => 1),
 		jobs.enqueue('by_name', '{"status": 410, "say": "gone"}', queue => 'named'),
 		jobs.enqueue('by_name', '{"status": 503, "say": "later", "headers": {"Retry-After": "3600"}}', queue => 'named'),
-		jobs.enqueue('by_name', '{"say": "fine"}', queue => 'named'), functions.invoke('job', '{"status": 400, "say": "bad"}', max_attempts => 1)`)
+		jobs.enqueue('by_name', '{"say": "fine", "status": 201}', queue => 'named'), functions.invoke('job', '{"status": 400, "say": "bad"}', max_attempts => 1)`)
 	gives(t, db, "the function job answered 400: bad|the function job answered 410: gone|the function job answered 500: why|the function job answered 503: later",
 		`select coalesce(string_agg(error, '|' order by error), '') from jobs.failures`)
 	gives(t, db, "3", `select count(*)::text from jobs.dead`)
 	gives(t, db, "true", `select coalesce(bool_and(run_at > now() + interval '50 minutes'), false)::text from jobs.waiting`)
+
+	// So is the result kept.
+	gives(t, db, "201 fine", `select coalesce(max(status || ' ' || result), '') from functions.invocations where job = (select i.job from functions.invocations as i where i.result = 'fine')`)
+	exec(t, db, `select functions.invoke('job', '{"say": "bytes", "headers": {"Content-Type": "application/octet-stream"}}')`)
+	gives(t, db, "true", `select (count(*) = 1)::text from functions.invocations where output_bytes = 5 and result is null and path = '/job' and job is not null`)
 
 	// Who cancels a job ends what its function does.
 	exec(t, db, `select jobs.enqueue('by_name', '{"forever": true, "progress": 70}', queue => 'named', unique_key => 'endless')`)

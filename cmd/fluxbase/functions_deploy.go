@@ -262,7 +262,7 @@ stay as they are. fluxbase functions versions NAME lists what there is.`,
 			var version *int
 			if len(args) == 2 {
 				n, err := strconv.Atoi(args[1])
-				if err != nil {
+				if err != nil || n != int(int32(n)) {
 					return usage("VERSION is a number, as fluxbase functions versions %s lists it", args[0])
 				}
 				version = &n

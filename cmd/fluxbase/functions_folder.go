@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,9 +92,9 @@ func (f *folder) fingerprint() (string, error) {
 		fmt.Fprintln(sum, path, info.Size(), info.ModTime().UnixNano())
 		return nil
 	})
-	if f.envFile != "" && err == nil {
-		if info, err := os.Stat(f.envFile); err == nil {
-			fmt.Fprintln(sum, info.Size(), info.ModTime().UnixNano())
+	for _, path := range []string{f.envFile, filepath.Join(f.dir, "..", "config.toml")} {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintln(sum, path, info.Size(), info.ModTime().UnixNano())
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)), err
@@ -112,24 +111,23 @@ func (f *folder) look() error {
 	if seen == f.seen {
 		return nil
 	}
-	entries, err := os.ReadDir(f.dir)
+	all, err := source.Open(f.dir)
+	if err != nil {
+		return err
+	}
+	names, err := all.Names()
 	if err != nil {
 		return fmt.Errorf("look at the functions: %w", err)
 	}
 	f.runs++
-	f.all = nil
+	f.all = names
 	var list []*functions.Definition
-	for _, e := range entries {
-		name := e.Name()
-		if !e.IsDir() || strings.ContainsAny(name[:1], "_.") || name == "node_modules" {
-			continue
-		}
-		entry := entryOf(filepath.Join(f.dir, name))
-		if entry == "" {
-			continue
-		}
-		f.all = append(f.all, name)
-		list = append(list, &functions.Definition{Name: name, Version: f.runs, Entrypoint: name + "/" + entry, Digest: seen, VerifyJWT: f.verify, Mode: "per_worker"})
+	for _, name := range names {
+		verify := all.VerifyJWT(name)
+		list = append(list, &functions.Definition{
+			Name: name, Version: f.runs, Entrypoint: name + "/" + servedEntry, Digest: seen,
+			VerifyJWT: f.verify && (verify == nil || *verify), Mode: "per_worker",
+		})
 	}
 	env, err := f.environment()
 	if err != nil {
@@ -157,19 +155,9 @@ func (f *folder) environment() ([]string, error) {
 	return env, nil
 }
 
-var entries = []string{"index.ts", "index.js", "index.tsx", "index.jsx", "index.mjs"}
-
-// entryOf is the file of a folder that is run first; empty if there is none.
-func entryOf(dir string) string {
-	i := slices.IndexFunc(entries, func(name string) bool {
-		info, err := os.Stat(filepath.Join(dir, name))
-		return err == nil && info.Mode().IsRegular()
-	})
-	if i < 0 {
-		return ""
-	}
-	return entries[i]
-}
+// servedEntry is the module that a function begins with here: where its own is, is not known
+// before its files are read. Nobody's file has that name.
+const servedEntry = "fluxbase-serve.js"
 
 // Code is part of functions.Source: the files of a function as they would be deployed.
 func (f *folder) Code(ctx context.Context, d *functions.Definition) (map[string][]byte, error) {
@@ -181,12 +169,7 @@ func (f *folder) Code(ctx context.Context, d *functions.Definition) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	if v.Entrypoint != d.Entrypoint { // a bundle
-		to, err := filepath.Rel(filepath.Dir(d.Entrypoint), v.Entrypoint)
-		if err != nil {
-			return nil, err
-		}
-		v.Files[d.Entrypoint] = []byte("import " + strconv.Quote("./"+filepath.ToSlash(to)) + ";\n")
-	}
+	own := strconv.Quote(strings.Repeat("../", strings.Count(d.Entrypoint, "/")) + v.Entrypoint)
+	v.Files[d.Entrypoint] = []byte("import * as own from " + own + ";\nexport default own.default;\n")
 	return v.Files, nil
 }

@@ -36,7 +36,9 @@ process served the function, for 7 days unless functions.keep says otherwise.`,
   fluxbase functions logs hello --invocation 0190b5b8-...   # from the header x-deno-execution-id`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q.name = args[0]
+			if q.name = args[0]; q.lines < 1 || q.lines > followLines {
+				return usage("--lines is 1 to %d", followLines)
+			}
 			return asService(cmd.Context(), func(conn *pgx.Conn) error { return q.print(cmd.Context(), conn, cmd.OutOrStdout()) })
 		},
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,7 +38,7 @@ func newFunctionsServeCmd() *cobra.Command {
 		Short: "Serve the functions of a folder while you write them",
 		Long: `Each folder of --dir that holds an index.ts (or .js, .tsx, .jsx, .mjs) is a function, as
 supabase functions new makes them; folders whose names begin with _ or . are none.
-They are served at /functions/v1/NAME, in the same sandbox and with the same limits
+config.toml beside --dir is read as by functions deploy. They are served at /functions/v1/NAME, in the same sandbox and with the same limits
 as elsewhere. What is saved is served from the next request on. What functions say
 is printed, and which requests they answer.
 
@@ -231,45 +230,4 @@ func (c *console) print(kind, name, text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, _ = fmt.Fprintf(c.to, "%s  %s\n", time.Now().Format("15:04:05.000"), text)
-}
-
-// readEnvFile reads NAME=value lines, also with export before them, quotes around the value
-// and comments. What functions get from the server itself is left out, and named.
-func readEnvFile(path string) (env, skipped []string, err error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	for n, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "export "))
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		name, value, ok := strings.Cut(line, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		switch {
-		case !ok || name == "" || strings.ContainsAny(name, " \t\"'"):
-			return nil, nil, fmt.Errorf("%s, line %d: give NAME=value", path, n+1)
-		case slices.ContainsFunc([]string{"SUPABASE_", "FLUXBASE_", "DENO_", "SB_"}, func(p string) bool { return strings.HasPrefix(name, p) }):
-			skipped = append(skipped, name)
-			continue
-		}
-		env = append(env, name+"="+unquoted(value))
-	}
-	return env, skipped, nil
-}
-
-// unquoted takes quotes off, and a comment behind a value without them.
-func unquoted(value string) string {
-	if value != "" && (value[0] == '"' || value[0] == '\'') {
-		if end := strings.LastIndexByte(value, value[0]); end > 0 {
-			inner := value[1:end]
-			if value[0] == '"' {
-				inner = strings.NewReplacer(`\n`, "\n", `\"`, `"`, `\\`, `\`).Replace(inner)
-			}
-			return inner
-		}
-	}
-	value, _, _ = strings.Cut(value, " #")
-	return strings.TrimSpace(value)
 }

@@ -40,7 +40,7 @@ begin
     and l.level = any (v_levels[array_position(v_levels, logs.min_level):])
     and (logs.of_invocation is null or l.invocation = logs.of_invocation)
     order by l.at desc, l.seq desc
-    limit least(greatest(logs.max_lines, 1), 10000)
+    limit least(greatest(coalesce(logs.max_lines, 100), 1), 10000)
   ) as r
   order by r.at, r.seq, r.invocation;
 end;

@@ -8,18 +8,18 @@ as $$
 begin
   insert into functions.invocations (
     id, at, function, version, duration_ms, cpu_ms, status, outcome, is_cold, is_truncated,
-    output_bytes, memory_bytes, method, path, job, process, request_id, trace_id, caller
+    output_bytes, memory_bytes, method, path, job, process, request_id, trace_id, caller, result
   )
   select
     i.id, i.at, i.function, i.version, i.duration_ms, i.cpu_ms, i.status, i.outcome,
     coalesce(i.is_cold, false), coalesce(i.is_truncated, false), i.output_bytes, i.memory_bytes,
     left(i.method, 40), left(i.path, 500), i.job, left(i.process, 200), left(i.request_id, 200),
-    i.trace_id, left(i.caller, 300)
+    i.trace_id, left(i.caller, 300), left(i.result, 65536)
   from jsonb_to_recordset(record.invocations) as i (
     id uuid, at timestamptz, function text, version integer, duration_ms double precision,
     cpu_ms double precision, status smallint, outcome text, is_cold boolean, is_truncated boolean,
     output_bytes bigint, memory_bytes bigint, method text, path text, job bigint, process text,
-    request_id text, trace_id text, caller text
+    request_id text, trace_id text, caller text, result text
   )
   on conflict on constraint invocations_pkey do nothing;
 

@@ -39,6 +39,7 @@ func (h *Handler) begin(ctx context.Context, d *Definition, caller pg.Caller) *c
 	c.Invocation = worker.Invocation{ID: c.Call.ID, Line: c.line}
 	c.ctx, c.span = trace.Start(ctx, "function "+d.Name,
 		attribute.String("execution_id", c.Call.ID), attribute.String("name", d.Name), attribute.Int("version", d.Version))
+	c.Traceparent = trace.Inject(c.ctx)
 	if place := c.span.SpanContext(); place.HasTraceID() {
 		c.TraceID = place.TraceID().String()
 	}

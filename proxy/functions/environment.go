@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/functions/worker"
-	"github.com/fluxbase/fluxbase/proxy/trace"
 )
 
 // Keys are those of the API that functions get.
@@ -38,13 +37,12 @@ func NewEnvironment(cfg Config, url string, keys Keys) []string {
 }
 
 // specOf is what a worker of d runs.
-func (h *Handler) specOf(ctx context.Context, set *Set, d *Definition) *worker.Spec {
-	d.making.Do(func() { d.spec = h.newSpec(set, d, trace.Inject(ctx)) })
+func (h *Handler) specOf(set *Set, d *Definition) *worker.Spec {
+	d.making.Do(func() { d.spec = h.newSpec(set, d) })
 	return d.spec
 }
 
-// newSpec makes it; place is that of the request that needs it first, in its trace.
-func (h *Handler) newSpec(set *Set, d *Definition, place string) *worker.Spec {
+func (h *Handler) newSpec(set *Set, d *Definition) *worker.Spec {
 	limits := worker.Limits{
 		Wall:        bounded(time.Duration(d.WallMS)*time.Millisecond, defaultWall, h.cfg.MaxWall),
 		CPU:         bounded(time.Duration(d.CPUMS)*time.Millisecond, defaultCPU, h.cfg.MaxCPU),
@@ -55,13 +53,10 @@ func (h *Handler) newSpec(set *Set, d *Definition, place string) *worker.Spec {
 		Workers:     bounded(d.MaxWorkers, defaultWorkers, h.cfg.Workers),
 		Idle:        or(time.Duration(d.IdleSeconds)*time.Second, defaultIdle),
 	}
-	env := slices.Concat(h.Environment, set.secrets)
-	if place != "" {
-		env = append(env, "TRACEPARENT="+place)
-	}
 	return &worker.Spec{
 		Name: d.Name, Version: d.Version, Key: d.key, Entry: d.Entrypoint,
-		Files: func(ctx context.Context) (map[string][]byte, error) { return h.Source.Code(ctx, d) }, Env: env,
+		Files:  func(ctx context.Context) (map[string][]byte, error) { return h.Source.Code(ctx, d) },
+		Env:    slices.Concat(h.Environment, set.secrets),
 		Egress: d.Egress, Limits: limits, Oneshot: d.Mode == "oneshot",
 	}
 }

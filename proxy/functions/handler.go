@@ -12,7 +12,6 @@ import (
 	"github.com/fluxbase/fluxbase/proxy/functions/worker"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/token"
-	"github.com/fluxbase/fluxbase/proxy/trace"
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
@@ -101,7 +100,7 @@ func (h *Handler) Serve(w *web.Response, r *http.Request) error {
 	c.of(w.ID, r.Method, strings.TrimPrefix(r.URL.Path, Prefix))
 	w.Header()["X-Deno-Execution-Id"] = []string{c.Call.ID}
 	w.Header()["X-Sb-Edge-Region"] = []string{h.cfg.Region}
-	out := pool.Serve(w, c.request(w, r), h.specOf(c.ctx, set, d), &c.Invocation)
+	out := pool.Serve(w, c.request(w, r), h.specOf(set, d), &c.Invocation)
 	c.end(out)
 	w.Broken = w.Broken || out.Broken
 	return nil
@@ -152,8 +151,8 @@ func (c *call) request(w *web.Response, r *http.Request) *http.Request {
 		scheme = "https"
 	}
 	out.Header["X-Forwarded-Proto"] = []string{scheme}
-	if place := trace.Inject(c.ctx); place != "" {
-		out.Header["Traceparent"] = []string{place}
+	if c.Traceparent != "" {
+		out.Header["Traceparent"] = []string{c.Traceparent}
 	}
 	return out
 }

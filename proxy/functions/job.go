@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,7 +16,6 @@ import (
 
 	"github.com/fluxbase/fluxbase/proxy/functions/worker"
 	"github.com/fluxbase/fluxbase/proxy/jobs/dispatch"
-	"github.com/fluxbase/fluxbase/proxy/trace"
 )
 
 // Headers by which a function knows that it does a job.
@@ -65,13 +65,14 @@ func (h *Handler) Do(ctx context.Context, name string, job *dispatch.Job) error 
 	c.Job = job.ID
 	c.of("job_"+strconv.FormatInt(job.ID, 10), http.MethodPost, "/"+d.Name+in.Path)
 	c.Progress = func(said json.RawMessage) { report(job, said) }
-	spec := *h.specOf(c.ctx, set, d)
+	spec := *h.specOf(set, d)
 	spec.Limits.Output, spec.Limits.Request = h.cfg.MaxJobOutput, h.cfg.MaxRequest
 	if end, ok := ctx.Deadline(); ok { // which the queue keeps
 		spec.Limits.Wall = time.Until(end) + time.Second
 	}
 	w := &jobAnswer{header: http.Header{}}
 	out := pool.Serve(w, c.ofJob(job, in), &spec, &c.Invocation)
+	c.Result = w.result()
 	c.end(out)
 	switch {
 	case ctx.Err() != nil:
@@ -79,7 +80,7 @@ func (h *Handler) Do(ctx context.Context, name string, job *dispatch.Job) error 
 	case out.Kind == worker.Busy:
 		return &dispatch.Failure{Err: errors.New("no worker had room for it"), NotBegun: true, RetryIn: jobWorkerBusy}
 	case out.Kind != worker.OK && out.Kind != worker.Error:
-		return fmt.Errorf("the function %s: %s (execution %s): %s", d.Name, out.Kind, c.Call.ID, w.text.String())
+		return fmt.Errorf("the function %s: %s (execution %s): %s", d.Name, out.Kind, c.Call.ID, w.why())
 	}
 	return w.verdict(d.Name)
 }
@@ -97,8 +98,8 @@ func (c *call) ofJob(job *dispatch.Job, in invocation) *http.Request {
 	if key := c.h.ServiceKey; key != "" {
 		header["Authorization"] = []string{"Bearer " + key}
 	}
-	if place := trace.Inject(c.ctx); place != "" {
-		header["Traceparent"] = []string{place}
+	if c.Traceparent != "" {
+		header["Traceparent"] = []string{c.Traceparent}
 	}
 	for name, value := range in.Headers {
 		if name = http.CanonicalHeaderKey(name); !strings.HasPrefix(name, inside) {
@@ -135,8 +136,11 @@ func report(job *dispatch.Job, said json.RawMessage) {
 	job.Progress(percent, in.Message, in.Data)
 }
 
-// maxJobText is what is kept of an answer that tells of a failure, in bytes.
-const maxJobText = 10_000
+// What is kept of an answer, in bytes: as the result, and as why a job failed.
+const (
+	maxResult  = 64 << 10
+	maxJobText = 10_000
+)
 
 // jobAnswer takes the answer to a job, of which all but its beginning is thrown away.
 type jobAnswer struct {
@@ -160,19 +164,31 @@ func (w *jobAnswer) Write(b []byte) (int, error) {
 	if w.status < http.StatusOK {
 		w.status = http.StatusOK
 	}
-	w.text.Write(b[:min(len(b), maxJobText-w.text.Len())])
+	w.text.Write(b[:min(len(b), maxResult-w.text.Len())])
 	return len(b), nil
 }
 
 // Flush has nothing to do.
 func (w *jobAnswer) Flush() {}
 
+// why is the beginning of an answer that tells of a failure.
+func (w *jobAnswer) why() string { return string(w.text.Bytes()[:min(w.text.Len(), maxJobText)]) }
+
+// result is the beginning of an answer that people can read; empty for all others.
+func (w *jobAnswer) result() string {
+	kind, _, _ := mime.ParseMediaType(w.header.Get("Content-Type"))
+	if strings.HasPrefix(kind, "text/") || kind == "application/json" || strings.HasSuffix(kind, "+json") {
+		return w.text.String()
+	}
+	return ""
+}
+
 // verdict is what the answer says of the job.
 func (w *jobAnswer) verdict(name string) error {
 	if w.status/100 == 2 {
 		return nil
 	}
-	failure := &dispatch.Failure{Err: fmt.Errorf("the function %s answered %d: %s", name, w.status, w.text.String())}
+	failure := &dispatch.Failure{Err: fmt.Errorf("the function %s answered %d: %s", name, w.status, w.why())}
 	switch w.status {
 	case http.StatusGone:
 		failure.Discard = true

@@ -36,6 +36,7 @@ type Call struct {
 	RequestID string  `json:"request_id,omitempty"`
 	TraceID   string  `json:"trace_id,omitempty"`
 	Caller    string  `json:"caller"`
+	Result    string  `json:"result,omitempty"`
 }
 
 // Line is what a function said, as functions.record takes it.
@@ -63,7 +64,7 @@ const (
 	recordTime  = 10 * time.Second
 	maxBatch    = 1000
 	maxWaiting  = 20_000
-	// Bytes of lines: of all that wait, and of one statement.
+	// Bytes of lines and results: of all that wait, and of one statement.
 	maxWaitingBytes = 16 << 20
 	maxBatchBytes   = 2 << 20
 )
@@ -78,7 +79,7 @@ type Journal struct {
 	mu    sync.Mutex
 	calls []*Call
 	lines []*Line
-	bytes int // of lines
+	bytes int // of lines and results
 }
 
 // NewJournal makes a Journal. db is a login that may become service_role.
@@ -95,14 +96,18 @@ func NewJournal(db *pg.DB, log *slog.Logger, reg prometheus.Registerer) *Journal
 
 // Call keeps an invocation until it is written.
 func (j *Journal) Call(c *Call) {
-	c.Path, c.Method, c.Caller = plain(c.Path), plain(c.Method), plain(c.Caller)
+	c.Path, c.Method, c.Caller, c.Result = plain(c.Path), plain(c.Method), plain(c.Caller), plain(c.Result)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.calls) >= maxWaiting {
 		j.lost.WithLabelValues("call").Inc()
 		return
 	}
+	if j.bytes+len(c.Result) > maxWaitingBytes {
+		c.Result = "" // the rest of the record is worth more
+	}
 	j.calls = append(j.calls, c)
+	j.bytes += len(c.Result)
 	j.poke()
 }
 
@@ -191,9 +196,11 @@ func (j *Journal) flush(ctx context.Context) error {
 func (j *Journal) take() (calls []*Call, lines []*Line) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	n := min(len(j.calls), maxBatch)
+	n, bytes := 0, 0
+	for ; n < min(len(j.calls), maxBatch) && bytes < maxBatchBytes; n++ {
+		bytes += len(j.calls[n].Result)
+	}
 	calls, j.calls = j.calls[:n:n], j.calls[n:]
-	bytes := 0
 	for n = 0; n < min(len(j.lines), maxBatch) && bytes < maxBatchBytes; n++ {
 		bytes += len(j.lines[n].Message)
 	}
@@ -207,6 +214,9 @@ func (j *Journal) giveBack(calls []*Call, lines []*Line) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.calls, j.lines = append(calls, j.calls...), append(lines, j.lines...)
+	for _, c := range calls {
+		j.bytes += len(c.Result)
+	}
 	for _, l := range lines {
 		j.bytes += len(l.Message)
 	}

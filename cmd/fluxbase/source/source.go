@@ -84,6 +84,9 @@ func (f *Folder) Names() (names []string, err error) {
 	return names, nil
 }
 
+// VerifyJWT is what config.toml says of a function; nil if it does not.
+func (f *Folder) VerifyJWT(name string) *bool { return f.of(name).verifyJWT }
+
 func (f *Folder) of(name string) *settings {
 	if s := f.settings[name]; s != nil {
 		return s

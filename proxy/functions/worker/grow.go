@@ -38,8 +38,19 @@ func (p *Pool) growLocked(g *group) {
 		}
 		g.starting++
 		p.started++
-		p.tasks.Go(func() { p.start(g, w, slot) })
+		parent := g.waiting[room].call.inv.Traceparent
+		p.tasks.Go(func() { p.start(g, w, slot, parent) })
 	}
+}
+
+// wasEvicted tells whether it was ended so that another has its slot, and not by a fault.
+func (w *worker) wasEvicted() bool {
+	if w == nil { // it was not started
+		return false
+	}
+	w.pool.mu.Lock()
+	defer w.pool.mu.Unlock()
+	return w.evicted
 }
 
 // evictLocked ends an idle worker so that others have its slot.
@@ -72,9 +83,10 @@ func (p *Pool) feedLocked() {
 	}
 }
 
-// start makes a worker serve g: w, a spare, else one in a slot that is taken for it.
-func (p *Pool) start(g *group, w *worker, slot int) {
-	w, err := p.prepare(g, w, slot)
+// start makes a worker serve g: w, a spare, else one in a slot that is taken for it. parent is
+// the Traceparent of the request that it is for.
+func (p *Pool) start(g *group, w *worker, slot int, parent string) {
+	w, err := p.prepare(g, w, slot, parent)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g.starting--
@@ -109,7 +121,7 @@ func (p *Pool) start(g *group, w *worker, slot int) {
 
 // prepare gets the code, and a worker that has loaded it. What a spare was not started with
 // (a list of hosts, a larger heap, a map of imports) has one started anew in its place.
-func (p *Pool) prepare(g *group, w *worker, slot int) (*worker, error) {
+func (p *Pool) prepare(g *group, w *worker, slot int, parent string) (*worker, error) {
 	code, err := p.code(p.ctx, g.spec)
 	var imports map[string]string
 	if err == nil {
@@ -138,7 +150,7 @@ func (p *Pool) prepare(g *group, w *worker, slot int) (*worker, error) {
 			return w, err
 		}
 	}
-	return w, w.assign(p.ctx, g.spec, code)
+	return w, w.assign(p.ctx, g.spec, code, parent)
 }
 
 // plain tells whether a spare will do.
@@ -175,7 +187,7 @@ func (p *Pool) fillLocked() {
 				w.kill("")
 			}
 		}
-		if err != nil && p.ctx.Err() == nil {
+		if err != nil && p.ctx.Err() == nil && !w.wasEvicted() {
 			p.o.Log.Error("Deno can't be started", "error", err)
 			select {
 			case <-time.After(retryBoot):

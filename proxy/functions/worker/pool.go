@@ -84,6 +84,11 @@ func New(o Options) (*Pool, error) {
 	if len(p.o.Dir) > 80 || strings.Contains(p.o.Dir, ",") {
 		return nil, fmt.Errorf("the directory of the workers needs a shorter name, without commas: %s", p.o.Dir)
 	}
+	for _, system := range []string{"/dev/", "/proc/", "/sys/"} {
+		if strings.HasPrefix(p.o.Dir, system) {
+			return nil, fmt.Errorf("the directory of the workers, %s, can't be below %s, where Deno lets them read nothing", p.o.Dir, system)
+		}
+	}
 	if err := p.lay(); err != nil {
 		return nil, err
 	}

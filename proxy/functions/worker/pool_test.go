@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fluxbase/fluxbase/tests/deno"
 )
 
 // Not in parallel: it counts what this process has open, and which processes it has.
@@ -176,6 +178,13 @@ func TestCloseWaitsForRequests(t *testing.T) {
 	b.want("/slow", 503, "WORKER_BUSY")
 	if _, err := os.Stat(b.Pool.o.Dir); !os.IsNotExist(err) {
 		t.Errorf("its directory is left: %v", err)
+	}
+}
+
+func TestDirectoriesThatDenoDoesNotRead(t *testing.T) {
+	t.Parallel()
+	if p, err := New(Options{Deno: deno.Bin(t), Dir: "/dev/shm/x"}); p != nil || err == nil || !strings.Contains(err.Error(), "can't be below /dev/") {
+		t.Errorf("got %v, %v", p, err)
 	}
 }
 

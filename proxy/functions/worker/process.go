@@ -194,7 +194,7 @@ func (p *Pool) command(dir string, g *group, own map[string]string) ([]string, e
 }
 
 // assign gives a worker its code, and waits until it serves or can't.
-func (w *worker) assign(ctx context.Context, s *Spec, code string) error {
+func (w *worker) assign(ctx context.Context, s *Spec, code, parent string) error {
 	ctx, cancel := context.WithTimeout(ctx, w.pool.o.BootTimeout)
 	defer cancel()
 	select {
@@ -215,6 +215,9 @@ func (w *worker) assign(ctx context.Context, s *Spec, code string) error {
 	for _, v := range s.Env {
 		name, value, _ := strings.Cut(v, "=")
 		variables = append(variables, [2]string{name, value})
+	}
+	if parent != "" {
+		variables = append(variables, [2]string{"TRACEPARENT", parent})
 	}
 	line, err := json.Marshal(map[string]any{"entry": s.Entry, "variables": variables})
 	if err != nil {

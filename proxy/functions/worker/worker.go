@@ -47,6 +47,9 @@ type Invocation struct {
 	Progress func(json.RawMessage)                                  // what a job says of how far it is; nil drops it
 	// RequestID is named in the error answers that the pool writes.
 	RequestID string
+	// Traceparent is where it is in its trace, if in any. A worker that is given code for it finds
+	// that as TRACEPARENT, and keeps it.
+	Traceparent string
 }
 
 // Kinds of outcomes.

@@ -1,4 +1,4 @@
-select plan(11);
+select plan(14);
 
 set local role service_role;
 select functions.record(
@@ -47,7 +47,17 @@ select results_eq(
 select results_eq(
   $$ select l.seq from functions.logs('logged', max_lines => 0) as l $$, array[4], 'one at least'
 );
+select results_eq(
+  $$ select l.seq from functions.logs('logged', max_lines => -1) as l $$, array[4], 'not less'
+);
+select results_eq(
+  $$
+  select count(*)::integer
+  from unnest(array[null, 2147483647]) as m (lines), functions.logs('logged', max_lines => m.lines)
+  $$, array[8], 'null is as if nothing were said, and what is too many is all'
+);
 select is_empty($$ select functions.logs('silent') $$, 'of others none');
+select is_empty($$ select functions.logs(repeat('é', 100000)) $$, 'nor of what has no such name');
 select throws_ok(
   $$ select functions.logs('logged', min_level => 'loud') $$, '22023', null, 'no level'
 );

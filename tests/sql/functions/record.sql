@@ -8,7 +8,7 @@ select functions.record(
       "version": 3, "duration_ms": 1.5, "cpu_ms": 0.5, "status": 200, "outcome": "ok",
       "is_cold": true, "is_truncated": true, "output_bytes": 5, "memory_bytes": 6, "method": "POST",
       "path": "/rec/x", "job": 7, "process": "p", "request_id": "r", "trace_id": "t",
-      "caller": "role:anon"
+      "caller": "role:anon", "result": "answered"
     },
     {
       "id": "00000000-0000-4000-8000-00000000000b", "at": "2026-11-22T10:00:01Z", "function": "rec",
@@ -26,15 +26,16 @@ select functions.record(
 select results_eq(
   $$
   select
-    i.status::integer, i.outcome, i.is_cold, i.is_truncated, i.output_bytes, i.path, i.job, i.caller
+    i.status::integer, i.outcome, i.is_cold, i.is_truncated, i.output_bytes, i.path, i.job,
+    i.caller, i.result
   from functions.invocations as i
   where i.function = 'rec'
   order by i.at
   $$,
   $$
   values
-    (200, 'ok', true, true, 5::bigint, '/rec/x', 7::bigint, 'role:anon'),
-    (null, 'timeout', false, false, null, null, null, null)
+    (200, 'ok', true, true, 5::bigint, '/rec/x', 7::bigint, 'role:anon', 'answered'),
+    (null, 'timeout', false, false, null, null, null, null, null)
   $$,
   'what it did'
 );
