@@ -30,12 +30,8 @@ const hashPasswords = "hash-passwords"
 // hashers gives what computes the hashes of passwords, and what ends it. Where a program must not
 // start others, it is this process.
 func hashers(cfg password.Config, log *slog.Logger) (compute func(request []byte) ([]byte, error), end func()) {
-	self, err := executable()
-	if err != nil {
-		return password.Compute, func() {}
-	}
 	// A hash takes as many cores as its lanes, and whoever computes it nothing of our environment.
-	p, err := aside.New(self, []string{"fluxbase", hashPasswords}, []string{"GOMAXPROCS=" + strconv.Itoa(cfg.Parallelism)})
+	p, err := aside.New(executable(), []string{"fluxbase", hashPasswords}, []string{"GOMAXPROCS=" + strconv.Itoa(cfg.Parallelism)})
 	if err != nil {
 		log.Warn("passwords are hashed in the process of the server: other requests will feel it", "error", err)
 		return password.Compute, func() {}
@@ -44,9 +40,10 @@ func hashers(cfg password.Config, log *slog.Logger) (compute func(request []byte
 }
 
 // executable is this program, on Linux also after another version has taken its place.
-func executable() (string, error) {
+func executable() string {
 	if runtime.GOOS == "linux" {
-		return "/proc/self/exe", nil
+		return "/proc/self/exe"
 	}
-	return os.Executable()
+	path, _ := os.Executable()
+	return path // empty where nobody knows, which can't be started
 }

@@ -48,6 +48,9 @@ func New(cfg Config, compute func(request []byte) (answer []byte, err error), re
 // that would cost too much to verify; errors.Is tells.
 var ErrHash = errors.New("the hash is of no form that can be verified")
 
+// errNoAnswer is of whoever computes, and never a verdict.
+var errNoAnswer = errors.New("what computes hashes gave no answer to what it was asked")
+
 // Hash returns what is to be stored for a password: $argon2id$v=19$m=...,t=...,p=...$salt$hash.
 // The password must have passed Rules.Check.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
@@ -55,7 +58,13 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	made.salt = make([]byte, saltBytes)
 	_, _ = rand.Read(made.salt) // never fails
 	answer, _, err := h.ask(ctx, made.algorithm(), toMake(&made, password))
-	return string(answer), err
+	if err != nil {
+		return "", err
+	}
+	if CheckHash(string(answer)) != nil {
+		return "", errNoAnswer
+	}
+	return string(answer), nil
 }
 
 // Verify tells whether password is the one of which stored is the hash, and if so, whether to put
@@ -93,11 +102,14 @@ func (h *Hasher) match(ctx context.Context, algorithm, stored, password string) 
 	if err != nil {
 		return false, false, err
 	}
-	v := verdict(answer)
-	if v == wrong {
+	switch v := verdict(answer); v {
+	case right, rightAsTyped:
+		return true, v == rightAsTyped, nil
+	case wrong:
 		h.evenOut(ctx, took)
+		return false, false, nil
 	}
-	return v != wrong, v == rightAsTyped, nil
+	return false, false, errNoAnswer
 }
 
 // evenOut makes failures of all kinds of hashes take the same time: as long as all but the slowest
