@@ -16,7 +16,7 @@ const module = "github.com/fluxbase/fluxbase/"
 // under proxy is a capability.
 var leaves = []string{
 	"proxy/pg", "proxy/web", "proxy/seal", "proxy/token", "proxy/catalog", "proxy/query", "proxy/changes", "proxy/wait", "proxy/trace", "proxy/consumer", "proxy/idempotency",
-	"proxy/fetch", "proxy/auth/password", "proxy/auth/mail", "proxy/auth/hook", "proxy/auth/captcha", "proxy/auth/oidc", "proxy/auth/totp", "proxy/auth/passkey", "proxy/webhook", "proxy/jobs/wake", "proxy/jobs/dispatch", "proxy/functions/worker",
+	"proxy/fetch", "proxy/auth/password", "proxy/auth/password/aside", "proxy/auth/mail", "proxy/auth/hook", "proxy/auth/captcha", "proxy/auth/oidc", "proxy/auth/totp", "proxy/auth/passkey", "proxy/webhook", "proxy/jobs/wake", "proxy/jobs/dispatch", "proxy/functions/worker",
 }
 
 // layer returns the place of a package in cmd -> proxy -> capabilities -> leaves.

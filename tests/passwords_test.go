@@ -1,10 +1,18 @@
 package tests
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/fluxbase/fluxbase/tests/dbtest"
@@ -167,4 +175,87 @@ func TestACrowdAtTheSignInIsNoGuesser(t *testing.T) {
 	if busy.Load() == 0 || counted != wrong.Load() {
 		t.Errorf("%d were busy, %d were wrong, %d are counted", busy.Load(), wrong.Load(), counted)
 	}
+}
+
+// hasher is the process of a server in which passwords are hashed, if there is one.
+func (s *server) hasher(t *testing.T) (pid int) {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range lists {
+		children, _ := os.ReadFile(list) // a thread may have ended
+		for _, child := range strings.Fields(string(children)) {
+			if commandOf(child) == "fluxbase\x00hash-passwords\x00" {
+				pid, _ = strconv.Atoi(child)
+			}
+		}
+	}
+	return pid
+}
+
+// commandOf is the command line of a process, and empty of one that has ended.
+func commandOf[P int | string](pid P) string {
+	line, _ := os.ReadFile(fmt.Sprintf("/proc/%v/cmdline", pid))
+	return string(line)
+}
+
+// A hash whose process is killed is computed by another one, and whoever goes away takes
+// no answer of others along.
+func TestProcessesThatHashMayEnd(t *testing.T) {
+	t.Parallel()
+	db := authDB(t)
+	set(t, db, "attempts_free", "100")
+	s := startAuth(t, db, "FLUXBASE_AUTH_HASHERS=1", "FLUXBASE_AUTH_ARGON2_ITERATIONS=20")
+	s.signUp(t, "ada@example.com")
+	first := s.hasher(t)
+	if env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", first)); string(env) != "GOMAXPROCS=1\x00" && !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("the environment of process %d is %q, %v", first, env, err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			switch i % 3 {
+			case 0, 1:
+				want, password := "200", "the tests' password"
+				if i%3 == 1 {
+					want, password = "400 invalid_credentials", "a guess"
+				}
+				a, err := s.try("POST", "/auth/v1"+byPassword, credentials("ada@example.com", password), apiVersion)
+				if err != nil || codeOf(a) != want {
+					t.Errorf("with %s: got %d %s, %v", password, a.Status, a.Body, err)
+				}
+			default:
+				req, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/auth/v1"+byPassword, strings.NewReader(credentials("ada@example.com", "the tests' password")))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if res, err := http.DefaultClient.Do(req); err == nil {
+					_ = res.Body.Close()
+				}
+			}
+		})
+	}
+	eventually(t, "some wait, and one is hashed", func() bool { return s.metric(t, "fluxbase_auth_hashes_waiting", nil) > 0 })
+	_ = syscall.Kill(first, syscall.SIGKILL)
+	cancel()
+	all.Wait()
+	second := s.hasher(t)
+	if second == 0 || second == first {
+		t.Errorf("process %d is to take the place of %d", second, first)
+	}
+	s.stop(t)
+	if line := commandOf(second); line != "" {
+		t.Errorf("%q outlives its server", line)
+	}
+
+	killed := startAuth(t, db)
+	left := killed.hasher(t)
+	_ = killed.cmd.Process.Kill()
+	<-killed.done
+	eventually(t, "what hashed for a server has ended with it", func() bool { return left != 0 && commandOf(left) == "" })
 }

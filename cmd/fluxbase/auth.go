@@ -49,8 +49,8 @@ func (f *front) authURL(set *settings, l net.Listener) string {
 	return cmp.Or(f.url, baseURL(set.Server.Scheme(), l.Addr()))
 }
 
-// authenticate makes what answers at /auth/v1.
-func authenticate(ctx context.Context, set *settings, l net.Listener, f *front, reg *prometheus.Registry, deps *proxy.Deps) error {
+// authenticate makes what answers at /auth/v1. compute is of package password.
+func authenticate(ctx context.Context, set *settings, l net.Listener, f *front, compute func([]byte) ([]byte, error), reg *prometheus.Registry, deps *proxy.Deps) error {
 	tokens, err := f.verifier(set.JWT)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func authenticate(ctx context.Context, set *settings, l net.Listener, f *front, 
 	f.background.Go(func() { tokens.Follow(ctx, deps.Log) })
 	d := auth.Deps{
 		DB: f.pools[servicePool], Tokens: tokens, Signer: f.signer, Issued: f.issued, Seals: f.seals,
-		Passwords: password.New(set.Passwords, reg), Providers: oidc.New(set.Fetch.PrivateAddresses), Captcha: captcha.New(set.Captcha, set.Fetch.PrivateAddresses),
+		Passwords: password.New(set.Passwords, compute, reg), Providers: oidc.New(set.Fetch.PrivateAddresses), Captcha: captcha.New(set.Captcha, set.Fetch.PrivateAddresses),
 		URL: f.authURL(set, l), Log: deps.Log,
 	}
 	if f.limits != nil {

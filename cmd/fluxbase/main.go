@@ -86,6 +86,6 @@ Settings are environment variables; docs/reference/config.md lists them.`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(newDevCmd(), newServeCmd(), newMigrateCmd(), newInstallSQLCmd(), newDoctorCmd(), newExplainCmd(),
-		newKeysCmd(), newProvidersCmd(), newSigningKeysCmd(), newUsersCmd(), newFunctionsCmd(), newReadyCmd(), newVersionCmd())
+		newKeysCmd(), newProvidersCmd(), newSigningKeysCmd(), newUsersCmd(), newFunctionsCmd(), newReadyCmd(), newVersionCmd(), newHashPasswordsCmd())
 	return root
 }

@@ -204,7 +204,9 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 		}
 	}
 	if front.signer != nil {
-		if err := authenticate(ctx, set, l, front, reg, &deps); err != nil {
+		compute, endHashers := hashers(set.Passwords, log)
+		defer endHashers()
+		if err := authenticate(ctx, set, l, front, compute, reg, &deps); err != nil {
 			return err
 		}
 		front.endpoints = slices.Concat(front.endpoints, auth.Endpoints())

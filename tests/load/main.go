@@ -216,14 +216,20 @@ func (b *bench) spend(seconds int, measure func() (sample, error)) (sample, erro
 }
 
 // databaseTicks is the CPU time of all of Postgres.
-func (b *bench) databaseTicks() int {
-	pids := []int{b.db.PID()}
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pids[0]))
-	for _, f := range strings.Fields(string(children)) {
-		pid, _ := strconv.Atoi(f)
-		pids = append(pids, pid)
+func (b *bench) databaseTicks() int { return ticks(family(b.db.PID())) }
+
+// family is a process and its children, which any of its threads may have started.
+func family(pid int) []int {
+	pids := []int{pid}
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		children, _ := os.ReadFile(list)
+		for _, f := range strings.Fields(string(children)) {
+			child, _ := strconv.Atoi(f)
+			pids = append(pids, child)
+		}
 	}
-	return ticks(pids)
+	return pids
 }
 
 func (b *bench) wrk(ctx context.Context, c loadCase, seconds, conns int) (sample, error) {

@@ -117,7 +117,7 @@ func eachOf(n int, do func(i int) error) error {
 func (a *authBench) crowded(ctx context.Context, people []*person, seconds int, ask func(*person) error) (sample, error) {
 	var mu sync.Mutex
 	var took []time.Duration
-	server, database, start := ticks([]int{a.server.Process.Pid}), a.databaseTicks(), time.Now()
+	server, database, start := ticks(family(a.server.Process.Pid)), a.databaseTicks(), time.Now()
 	err := eachOf(len(people), func(i int) error {
 		for time.Since(start) < time.Duration(seconds)*time.Second && ctx.Err() == nil {
 			began := time.Now()
@@ -133,7 +133,7 @@ func (a *authBench) crowded(ctx context.Context, people []*person, seconds int, 
 	const tick = 10_000 // microseconds: USER_HZ is 100
 	s, each := percentiles(took), tick/float64(len(took))
 	s.rps = float64(len(took)) / time.Since(start).Seconds()
-	s.server = float64(ticks([]int{a.server.Process.Pid})-server) * each
+	s.server = float64(ticks(family(a.server.Process.Pid))-server) * each
 	s.database = float64(a.databaseTicks()-database) * each
 	return s, err
 }

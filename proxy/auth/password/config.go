@@ -13,7 +13,7 @@ type Config struct {
 	Memory      int           `envconfig:"FLUXBASE_AUTH_ARGON2_MEMORY" default:"19456" desc:"Memory of one argon2id hash of a password, in KiB: 7168 to 262144. This and the next two are OWASP's minimum by default. Hashes that are weaker are replaced when their owners sign in."`
 	Iterations  int           `envconfig:"FLUXBASE_AUTH_ARGON2_ITERATIONS" default:"2" desc:"How often argon2id goes over that memory. Memory times iterations must be 35840 to 1048576 KiB: less is guessed too fast, more takes over a second."`
 	Parallelism int           `envconfig:"FLUXBASE_AUTH_ARGON2_PARALLELISM" default:"1" desc:"Lanes of one hash, each on a core of its own while there are any: 1 to 16. With 1 a hash takes no more than one core."`
-	Hashers     int           `envconfig:"FLUXBASE_AUTH_HASHERS" default:"0" desc:"Passwords hashed at the same time. Each takes up a core, and the memory above about twice, since what a hash leaves behind is freed later. 0 is all cores but one, and at least 1, so that other requests keep their speed while many sign in."`
+	Hashers     int           `envconfig:"FLUXBASE_AUTH_HASHERS" default:"0" desc:"Passwords hashed at the same time, each in a process of its own and of lower priority. Each takes up a core, the memory above, and some 5 MiB. 0 is all cores but one, and at least 1, so that other requests keep their speed while many sign in."`
 	Queue       int           `envconfig:"FLUXBASE_AUTH_HASH_QUEUE" default:"1000" desc:"Passwords that may wait for this; one more is answered with 503 and Retry-After at once."`
 	Wait        time.Duration `envconfig:"FLUXBASE_AUTH_HASH_WAIT" default:"10s" desc:"How long one may wait. What would wait longer, as things go, is answered with 503 at once."`
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/fluxbase/fluxbase/proxy/wait"
 )
@@ -24,19 +23,21 @@ const (
 // return hashers_busy (503 with Retry-After), and request_timeout when ctx has ended.
 type Hasher struct {
 	own     argon2Hash // the parameters of new hashes
+	compute func(request []byte) (answer []byte, err error)
 	gate    gate
 	metrics metrics
 	even    atomic.Int64 // nanoseconds; see evenOut
 }
 
-// New makes a Hasher. cfg must have passed Check.
-func New(cfg Config, reg prometheus.Registerer) *Hasher {
+// New makes a Hasher. cfg must have passed Check. compute gives what Compute does, wherever.
+func New(cfg Config, compute func(request []byte) (answer []byte, err error), reg prometheus.Registerer) *Hasher {
 	h := &Hasher{
 		own: argon2Hash{
 			id: true, memory: uint32(cfg.Memory), passes: uint32(cfg.Iterations), lanes: uint8(cfg.Parallelism),
 			sum: make([]byte, sumBytes),
 		},
-		gate: gate{places: make(chan struct{}, cfg.Hashers), queue: int64(cfg.Queue), wait: cfg.Wait},
+		compute: compute,
+		gate:    gate{places: make(chan struct{}, cfg.Hashers), queue: int64(cfg.Queue), wait: cfg.Wait},
 	}
 	h.metrics = newMetrics(reg, &h.gate)
 	h.gate.refused = h.metrics.refused
@@ -47,19 +48,23 @@ func New(cfg Config, reg prometheus.Registerer) *Hasher {
 // that would cost too much to verify; errors.Is tells.
 var ErrHash = errors.New("the hash is of no form that can be verified")
 
+// errNoAnswer is of whoever computes, and never a verdict.
+var errNoAnswer = errors.New("what computes hashes gave no answer to what it was asked")
+
 // Hash returns what is to be stored for a password: $argon2id$v=19$m=...,t=...,p=...$salt$hash.
 // The password must have passed Rules.Check.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	made := h.own
 	made.salt = make([]byte, saltBytes)
 	_, _ = rand.Read(made.salt) // never fails
-	var sum []byte
-	err := h.do(ctx, made.algorithm(), func() { sum = made.derive(normal(password)) })
+	answer, _, err := h.ask(ctx, made.algorithm(), toMake(&made, password))
 	if err != nil {
 		return "", err
 	}
-	made.sum = sum
-	return made.String(), nil
+	if CheckHash(string(answer)) != nil {
+		return "", errNoAnswer
+	}
+	return string(answer), nil
 }
 
 // Verify tells whether password is the one of which stored is the hash, and if so, whether to put
@@ -76,8 +81,8 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, upgra
 	if unreadable != nil {
 		return false, false, cmp.Or(h.verifyNothing(ctx, password), unreadable)
 	}
-	ok, plain, err := h.match(ctx, hash, password)
-	return ok, ok && (plain || h.weaker(hash)), err
+	ok, asTyped, err := h.match(ctx, hash.algorithm(), stored, password)
+	return ok, ok && (asTyped || h.weaker(hash)), err
 }
 
 // verifyNothing takes as long as Verify of a wrong password, for a user who is not there.
@@ -87,27 +92,24 @@ func (h *Hasher) verifyNothing(ctx context.Context, password string) error {
 	if len(password) > maxBytes {
 		password = password[:maxBytes]
 	}
-	_, _, err := h.match(ctx, &nothing, password)
+	_, _, err := h.match(ctx, nothing.algorithm(), nothing.String(), password)
 	return err
 }
 
-// match tries a password as it is normalized here, and then, if that is something else, as it is,
-// since whoever made an imported hash may have normalized nothing.
-func (h *Hasher) match(ctx context.Context, hash verifier, password string) (ok, plain bool, err error) {
-	normalized := normal(password)
-	var took time.Duration
-	err = h.do(ctx, hash.algorithm(), func() {
-		start := time.Now()
-		if ok = hash.verify(normalized); !ok && string(normalized) != password {
-			plain = true
-			ok = hash.verify([]byte(password))
-		}
-		took = time.Since(start)
-	})
-	if err == nil && !ok {
-		h.evenOut(ctx, took)
+// match tells whether a password is right, and whether it is only as it was typed.
+func (h *Hasher) match(ctx context.Context, algorithm, stored, password string) (ok, asTyped bool, err error) {
+	answer, took, err := h.ask(ctx, algorithm, toVerify(stored, password))
+	if err != nil {
+		return false, false, err
 	}
-	return ok, ok && plain, err
+	switch v := verdict(answer); v {
+	case right, rightAsTyped:
+		return true, v == rightAsTyped, nil
+	case wrong:
+		h.evenOut(ctx, took)
+		return false, false, nil
+	}
+	return false, false, errNoAnswer
 }
 
 // evenOut makes failures of all kinds of hashes take the same time: as long as all but the slowest
@@ -127,6 +129,16 @@ func (h *Hasher) evenOut(ctx context.Context, took time.Duration) {
 	}
 }
 
+// ask has a request computed, and tells how long that took.
+func (h *Hasher) ask(ctx context.Context, algorithm string, request []byte) (answer []byte, took time.Duration, err error) {
+	noPlace := h.do(ctx, algorithm, func() {
+		start := time.Now()
+		answer, err = h.compute(request)
+		took = time.Since(start)
+	})
+	return answer, took, cmp.Or(noPlace, err)
+}
+
 // do runs one hash when its turn has come. It is not interrupted then: it takes a fraction of a
 // second.
 func (h *Hasher) do(ctx context.Context, algorithm string, hash func()) error {
@@ -139,7 +151,7 @@ func (h *Hasher) do(ctx context.Context, algorithm string, hash func()) error {
 		h.gate.leave(took)
 		h.metrics.seconds.WithLabelValues(algorithm).Observe(took.Seconds())
 	}()
-	aside(hash)
+	hash()
 	return nil
 }
 
@@ -149,8 +161,3 @@ func (h *Hasher) weaker(hash verifier) bool {
 	return !ok || !is.id || is.memory < h.own.memory || is.passes < h.own.passes ||
 		len(is.salt) < saltBytes || len(is.sum) < sumBytes
 }
-
-// normal is the form of a password that is hashed: NFC, as RFC 8265 has it for passwords, so that
-// a letter is the same whether a keyboard composes it or not. NFKC would also make characters the
-// same that look different, such as ² and 2, and fewer imported hashes would match.
-func normal(password string) []byte { return norm.NFC.Bytes([]byte(password)) }
