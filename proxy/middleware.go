@@ -17,7 +17,7 @@ import (
 // ServeHTTP takes a request through all that every route shares.
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	serves(r)
+	conn := serves(r)
 	if s.traced(r) {
 		r = r.WithContext(s.tracer.Serve(r.Context(), r.Header))
 	}
@@ -26,6 +26,7 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w := &web.Response{
 		ResponseWriter: rw, ID: RequestID(r.Header), Address: address, Secure: https || r.TLS != nil,
 		Accept: r.Header["Accept"], Dialect: live.Errors, LogSQL: live.LogSQL, Client: r.Context(), Patience: s.cfg.WriteTimeout,
+		Conn: conn,
 	}
 	s.metrics.inFlight.Inc()
 	defer s.finish(w, r, start)

@@ -58,6 +58,8 @@ type conn struct {
 	net.Conn
 	server  *Server
 	serving atomic.Int32
+	corked  bool
+	held    []byte // the first write since it is
 }
 
 const (
@@ -66,14 +68,19 @@ const (
 	servingMany // HTTP/2: requests overlap
 )
 
-// serves notes that r has come to its handler.
-func serves(r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
-		c.serving.Store(servingOne)
-		if r.ProtoMajor > 1 {
-			c.serving.Store(servingMany)
-		}
+// serves notes that r has come to its handler, and gives the connection if the answer has
+// it for itself.
+func serves(r *http.Request) web.Corker {
+	c, ok := r.Context().Value(connKey{}).(*conn)
+	switch {
+	case !ok:
+		return nil
+	case r.ProtoMajor > 1:
+		c.serving.Store(servingMany)
+		return nil
 	}
+	c.serving.Store(servingOne)
+	return c
 }
 
 func (c *conn) Write(b []byte) (int, error) {
@@ -83,7 +90,32 @@ func (c *conn) Write(b []byte) (int, error) {
 			return len(b), err
 		}
 	}
-	return c.Conn.Write(b)
+	if !c.corked {
+		return c.Conn.Write(b)
+	}
+	if c.held == nil {
+		c.held = bytes.Clone(b) // which is net/http's to use again
+		return len(b), nil
+	}
+	first := len(c.held)
+	both := net.Buffers{c.held, b}
+	c.corked, c.held = false, nil
+	n, err := both.WriteTo(c.Conn)
+	return max(int(n)-first, 0), err
+}
+
+// Cork has the next two writes go out as one.
+func (c *conn) Cork() { c.corked = true }
+
+// Uncork sends the first if no second came.
+func (c *conn) Uncork() error {
+	held := c.held
+	c.corked, c.held = false, nil
+	if held == nil {
+		return nil
+	}
+	_, err := c.Conn.Write(held)
+	return err
 }
 
 // CloseWrite lets the client read the answer before the connection is reset.

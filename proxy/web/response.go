@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -50,6 +51,8 @@ type Response struct {
 	Class string
 	// Encoder compresses the answer for a client that takes it so; nil does not.
 	Encoder *Encoder
+	// Conn is the connection, if the answer has it for itself; else nil.
+	Conn Corker
 	// Limit is how many bytes the answer may have; 0 is any number.
 	Limit int64
 	// AcceptEncoding is that header of the request.
@@ -87,11 +90,23 @@ const (
 	// so that one which doesn't read can't keep an answer in memory for ever.
 	freeBytes        = 64 << 10
 	slowWriteTimeout = time.Minute
+	// Up to some 4 KiB net/http writes headers and body at once. What is longer by the same
+	// again it writes in two: its full buffer, and the rest without a copy. Then the client
+	// would be woken twice, and the second system call costs as much as the first.
+	corkBytes = 8 << 10
 	// A long answer is written in parts, with time for each; all of it must be taken
 	// at slowRate, in bytes a second, after that time.
 	writePart = 256 << 10
 	slowRate  = 16 << 10
 )
+
+// Corker is a connection that can hold back a first write until a second, as TCP_CORK has
+// the kernel do.
+type Corker interface {
+	Cork()
+	// Uncork sends what is still held back.
+	Uncork() error
+}
 
 // Status is the status sent, 0 while nothing was sent.
 func (w *Response) Status() int { return w.status }
@@ -198,7 +213,14 @@ func (w *Response) drop(b []byte) (int, error) {
 // send sends bytes as they are.
 func (w *Response) send(b []byte) (n int, err error) {
 	if w.bytes+int64(len(b)) <= freeBytes {
+		cork := w.Conn != nil && len(b) >= corkBytes
+		if cork {
+			w.Conn.Cork()
+		}
 		n, err = w.ResponseWriter.Write(b)
+		if cork {
+			err = errors.Join(err, w.Conn.Uncork())
+		}
 		w.bytes += int64(n)
 		return n, err
 	}
