@@ -349,6 +349,11 @@ func TestKeysThatCanNotBeAreRefused(t *testing.T) {
 	if _, err := NewSigningKey("HS256", sealKeys(t)); err == nil || !strings.Contains(err.Error(), "give ES256, EdDSA or RS256") {
 		t.Errorf("a secret as signing key: %v", err)
 	}
+	for range 500 { // of which eight would, by chance
+		if k := newKey(t, "EdDSA"); k.KID[0] == '-' {
+			t.Fatalf("%s looks like an option", k.KID)
+		}
+	}
 	if bytes.Contains(k.Public, []byte(`"d"`)) || !seal.Sealed(k.Sealed) {
 		t.Errorf("the private half is in the open: %s %s", k.Public, k.Sealed)
 	}

@@ -39,18 +39,22 @@ type SigningKey struct {
 	Sealed string
 }
 
-// NewSigningKey makes a key for one of Algorithms but HS256.
+// NewSigningKey makes a key for one of Algorithms but HS256. Its id is its thumbprint (RFC
+// 7638), which begins with no hyphen: a command line would take that for an option.
 func NewSigningKey(alg string, keys *seal.Keys) (*SigningKey, error) {
-	private, err := generate(alg)
-	if err != nil {
-		return nil, err
+	jwk := jose.JSONWebKey{Algorithm: alg, Use: "sig"}
+	for jwk.KeyID == "" || jwk.KeyID[0] == '-' {
+		private, err := generate(alg)
+		if err != nil {
+			return nil, err
+		}
+		jwk.Key = private
+		thumb, err := jwk.Thumbprint(crypto.SHA256)
+		if err != nil {
+			return nil, fmt.Errorf("make a signing key: %w", err)
+		}
+		jwk.KeyID = base64.RawURLEncoding.EncodeToString(thumb)
 	}
-	jwk := jose.JSONWebKey{Key: private, Algorithm: alg, Use: "sig"}
-	thumb, err := jwk.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return nil, fmt.Errorf("make a signing key: %w", err)
-	}
-	jwk.KeyID = base64.RawURLEncoding.EncodeToString(thumb)
 	secret, err := jwk.MarshalJSON()
 	if err != nil {
 		return nil, fmt.Errorf("make a signing key: %w", err)
