@@ -6,8 +6,8 @@ import { ada, bob, url, userToken } from './helpers.mjs'
 
 after(disconnect)
 
-// enter joins a channel and hears who is present. on() waits for a state, until() for
-// one that is as told; log keeps each join and leave.
+// enter joins a channel and hears who is present. told() waits until it has heard, on() for a
+// state, until() for one that is as told; log keeps each join and leave.
 async function enter(who, topic, config = {}) {
   const log = []
   const wake = inbox()
@@ -20,7 +20,7 @@ async function enter(who, topic, config = {}) {
     while (!there(seen(j.channel))) await wake.next()
   }
   const on = (want) => until((list) => JSON.stringify(list) === JSON.stringify(want))
-  return { ...j, log, on, until }
+  return { ...j, log, told: () => wake.next(), on, until }
 }
 
 const names = (list) => list.map((p) => p.name).join()
@@ -33,7 +33,7 @@ describe('presence', () => {
     test(`comes, changes and goes, ${where}`, async () => {
       const topic = `meet ${servers.indexOf(server)}`
       const a = await enter(connect(), topic, { key: 'a' })
-      await a.on([])
+      await a.told()
       const b = await enter(connect({ server, vsn: '1.0.0' }), topic, { key: 'b' })
       assert.equal(await a.channel.track({ name: 'Ada', text: 'ä "q" \u2028 \u0000' }), 'ok')
       await b.on(['a Ada'])
@@ -73,7 +73,7 @@ describe('presence', () => {
   })
   test('what did not change is not told', async () => {
     const a = await enter(connect(), 'same', { key: 'a' })
-    await a.on([]) // else the first state that it hears may have all of it
+    await a.told() // else the first state that it hears may have all of it
     for (const name of ['A', 'A', 'A', 'B']) assert.equal(await a.channel.track({ name }), 'ok')
     await a.on(['a B'])
     assert.deepEqual(a.log, ['+a A', '+a B', '-a A'])
