@@ -42,7 +42,7 @@ func TestAPromotedStandbyIsANewEpoch(t *testing.T) {
 	old := *login
 	login.Host = other.Host + "," + old.Host
 	s := newStream(t, db, replication.Config{DatabaseURL: login.String()})
-	l := listen(t, s, changes.Options{Want: everything})
+	l := listen(t, s, changes.Options{Want: everything, From: elsewhere})
 	l.gap()
 	login.Host = old.Host + "," + other.Host
 	c := teller(t, login.String(), s, slog.New(slog.NewTextHandler(s.log, nil)))
@@ -103,7 +103,7 @@ func TestAServerThatGoesSilentIsNoticed(t *testing.T) {
 	relay := newRelay(t, db.URL(sql.Replication))
 	// The shorter the ring, the more often the server is asked for a sign of life.
 	s := newStream(t, db, replication.Config{DatabaseURL: relay.url, RingTime: 400 * time.Millisecond})
-	l := listen(t, s, changes.Options{Want: everything})
+	l := listen(t, s, changes.Options{Want: everything, From: elsewhere})
 	l.gap()
 	exec(t, db, `insert into t values (1)`)
 	l.next()

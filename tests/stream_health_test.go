@@ -258,7 +258,7 @@ func TestSlotsThatNobodyReadsAreDropped(t *testing.T) {
 	// Two sweep at once, and each is alive to the other.
 	one := newStream(t, db, replication.Config{Instance: "one", DeadSlotAfter: time.Second})
 	two := newStream(t, db, replication.Config{Instance: "two", DeadSlotAfter: time.Second})
-	l := listen(t, one, changes.Options{Want: everything})
+	l := listen(t, one, changes.Options{Want: everything, From: elsewhere})
 	l.gap()
 	eventually(t, "the dead are dropped", func() bool { return slots(`slot_name ~ '^fluxbase_dead'`) == 0 })
 	streamReady(t, one)
@@ -285,7 +285,7 @@ func TestANewPublicationIsReadFromItsBeginning(t *testing.T) {
 	publish(t, db, "t")
 	exec(t, db, `drop publication if exists fluxbase_system`)
 	s := newStream(t, db, replication.Config{})
-	l := listen(t, s, changes.Options{Want: everything})
+	l := listen(t, s, changes.Options{Want: everything, From: elsewhere})
 	l.gap()
 	exec(t, db, `insert into t values (1)`)
 	exec(t, db, `create publication fluxbase_system for table ours`)
@@ -318,7 +318,7 @@ func TestTheRingIsThereAgainAfterARestart(t *testing.T) {
 	exec(t, db, `create table t (id integer primary key)`)
 	publish(t, db, "t")
 	s := newStream(t, db, replication.Config{})
-	l := listen(t, s, changes.Options{Want: everything})
+	l := listen(t, s, changes.Options{Want: everything, From: elsewhere})
 	at := l.gap().From
 	exec(t, db, `insert into t values (1)`)
 	if got := l.next(); got.Position().LSN <= at.LSN {
@@ -355,7 +355,7 @@ func TestTheRingIsThereAgainAfterARestart(t *testing.T) {
 func TestADurableReaderGoesOnWhereItsWorkIsDone(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
-	exec(t, db, `create table t (id integer primary key); create table done (id integer primary key); create table place (position text); insert into place values ('0/0/0/0')`)
+	exec(t, db, `create table t (id integer primary key); create table done (id integer primary key); create table place (position text); insert into place values ('`+elsewhere.String()+`')`)
 	publish(t, db, "t")
 	conn := db.Conn(t)
 	stored := func() (p changes.Position) {

@@ -115,6 +115,10 @@ func listen(t *testing.T, s *streaming, o changes.Options) *listener {
 	return &listener{sub, t}
 }
 
+// elsewhere is a place in the log of another server: who reads from there hears of a gap, also
+// where the stream has begun before.
+var elsewhere = changes.Position{Epoch: changes.Epoch{System: 1, Timeline: 1}, LSN: 1}
+
 // streamOf makes a table, publishes it and begins to listen; definition is the table's.
 func streamOf(t *testing.T, db *dbtest.DB, definition string, cfg replication.Config) (*streaming, *listener) {
 	t.Helper()
@@ -122,7 +126,7 @@ func streamOf(t *testing.T, db *dbtest.DB, definition string, cfg replication.Co
 	name, _, _ := strings.Cut(definition, " ")
 	publish(t, db, name)
 	s := newStream(t, db, cfg)
-	l := listen(t, s, changes.Options{Want: everything})
+	l := listen(t, s, changes.Options{Want: everything, From: elsewhere})
 	l.gap()
 	return s, l
 }

@@ -156,7 +156,7 @@ func TestStreamKnowsTablesAsTheyWereAtTheChange(t *testing.T) {
 	end $$`)
 	exec(t, db, `alter publication fluxbase_system add table bare`)
 	s := newStream(t, db, replication.Config{})
-	l := listen(t, s, changes.Options{Want: everything})
+	l := listen(t, s, changes.Options{Want: everything, From: elsewhere})
 	l.gap()
 
 	exec(t, db, `insert into t values (1, 'a')`)

@@ -106,7 +106,7 @@ func valuesAreAsSelected(t *testing.T, db *dbtest.DB) {
 	exec(t, db, "alter table t replica identity full")
 	publish(t, db, "t")
 	s := newStream(t, db, replication.Config{})
-	l := listen(t, s, changes.Options{Want: everything})
+	l := listen(t, s, changes.Options{Want: everything, From: elsewhere})
 	l.gap()
 
 	// What a database or a role sets must not show.
