@@ -275,6 +275,8 @@ func (w *worker) wait(readers *sync.WaitGroup, pipes []*os.File) {
 	readers.Wait()
 	w.pool.mu.Lock()
 	w.dead = true
+	// Whoever hears that it ended may ask again at once, and must not get it again.
+	w.retireLocked()
 	w.pool.mu.Unlock()
 	_, _ = w.proc.Wait()
 	for _, pipe := range pipes {

@@ -100,6 +100,18 @@ func TestACrashIsItsOwnRequestsAlone(t *testing.T) {
 	eventually(t, "it is known", func() bool { return b.last().Broken && b.last().Kind == Crashed })
 }
 
+// The next request comes as soon as the answer that tells of the crash.
+func TestWhoAsksAfterACrashGetsAnotherWorker(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, Options{}, map[string]string{
+		"exit": `Deno.serve((r) => r.url.endsWith("now") ? Deno.exit(0) : new Response("alive"));`,
+	})
+	for range 20 {
+		b.want("/exit", 200, "alive")
+		b.want("/exit/now", 500, "WORKER_ERROR")
+	}
+}
+
 func TestRequestsOfAWorkerRunAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, Options{}, nil)
