@@ -7,3 +7,4 @@ drop function if exists idempotency.store(text, text, bytea, integer, jsonb, byt
 drop function if exists auth.delete_factor(uuid);
 drop function if exists jobs.set_handler(text, regprocedure, text, text, text, text, interval);
 drop function if exists jobs.list_handlers();
+drop function if exists functions.logs(text, timestamptz, text, uuid, integer, timestamptz);

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -305,15 +306,37 @@ func written(t *testing.T, s *server, db *dbtest.DB) {
 		if page.Next == nil {
 			break
 		}
-		read("?limit=7&before=" + strings.ReplaceAll(*page.Next, "+", "%2B"))
+		read("?limit=7&before=" + *page.Next)
 	}
 	if len(seen) != 20 {
 		t.Errorf("%d lines in pages, want 20", len(seen))
 	}
+	// However many lines have one time, each is in one page.
+	if _, err := db.Conn(t).Exec(t.Context(), `insert into functions.logs (invocation, at, seq, function, version, level, message)
+		select md5('call' || i)::uuid, '2026-01-01', n, 'same', 1, 'info', i || ' ' || n from generate_series(1, 5) as i, generate_series(1, 4) as n`); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for next := "?limit=3"; next != ""; {
+		page.Lines, page.Next = nil, nil
+		if err := json.Unmarshal([]byte(s.code(t, "200", "GET", "/api/v1/admin/functions/same/logs"+next, "", service).Body), &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range page.Lines {
+			got = append(got, l.Message)
+		}
+		if next = ""; page.Next != nil {
+			next = "?limit=3&before=" + *page.Next
+		}
+	}
+	slices.Sort(got)
+	if all := len(got); all != 20 || len(slices.Compact(got)) != 20 {
+		t.Errorf("%d lines in pages, %q, want 20 of them once", all, got)
+	}
 	for query, want := range map[string]string{
 		"nope=1": "400 invalid_request", "limit=-1": "400 invalid_request", "limit=99999999999999999999": "400 invalid_request", "limit=": "400 invalid_request",
 		"limit=2147483647": "200", "level=loud": "400 22023", "level=": "400 22023", "level=" + strings.Repeat("x", 5000): "400 22023",
-		"before=cursor": "400 22007", "before=": "400 22007", "since=1e999": "400 22007", "since=99999999-01-01": "400 22008", "before=%00": "400 22021", "invocation=x": "400 22P02",
+		"before=cursor": "400 22007", "before=": "400 22007", "since=1e999": "400 22007", "since=99999999-01-01": "400 22008", "before=%00": "400 22021", "before=2026-01-01,x,1": "400 22P02", "before=2026-01-01,00000000-0000-4000-8000-000000000001,x": "400 22P02", "before=,,": "400 22007", "invocation=x": "400 22P02",
 	} {
 		s.code(t, want, "GET", "/api/v1/admin/functions/talk/logs?"+query, "", service)
 	}

@@ -4,7 +4,9 @@ create or replace function functions.logs(
   min_level text default 'debug',
   of_invocation uuid default null,
   max_lines integer default 100,
-  before timestamptz default 'infinity'
+  before timestamptz default 'infinity',
+  before_invocation uuid default null,
+  before_seq integer default null
 )
   returns table (
     at timestamptz,
@@ -36,22 +38,31 @@ begin
     from functions.logs as l
     where l.function = logs.name
     and l.at >= logs.since
-    and l.at < logs.before
+    and l.at <= logs.before
+    and (
+      l.at < logs.before
+      or (l.invocation, l.seq) < (logs.before_invocation, logs.before_seq)
+    )
     and l.level = any (v_levels[array_position(v_levels, logs.min_level):])
     and (logs.of_invocation is null or l.invocation = logs.of_invocation)
-    order by l.at desc, l.seq desc
+    order by l.at desc, l.invocation desc, l.seq desc
     limit least(greatest(coalesce(logs.max_lines, 100), 1), 10000)
   ) as r
-  order by r.at, r.seq, r.invocation;
+  order by r.at, r.invocation, r.seq;
 end;
 $$;
 
-comment on function functions.logs(text, timestamptz, text, uuid, integer, timestamptz) is
+comment on function functions.logs(
+  text, timestamptz, text, uuid, integer, timestamptz, uuid, integer
+) is
   'The last lines that a function said since a time and before another, oldest first: those of a
 level (debug, info, warn, error) and the graver ones, and of one invocation, if one is given; at
-most max_lines, and never more than 10000. Raises 22023 for a level that is none.';
+most max_lines, and never more than 10000. at, invocation and seq of the first are before,
+before_invocation and before_seq of the lines before these. Raises 22023 for a level that is none.';
 
-revoke all on function functions.logs(text, timestamptz, text, uuid, integer, timestamptz)
-  from public;
-grant execute on function functions.logs(text, timestamptz, text, uuid, integer, timestamptz)
-  to service_role;
+revoke all on function functions.logs(
+  text, timestamptz, text, uuid, integer, timestamptz, uuid, integer
+) from public;
+grant execute on function functions.logs(
+  text, timestamptz, text, uuid, integer, timestamptz, uuid, integer
+) to service_role;

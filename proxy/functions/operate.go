@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -65,7 +66,7 @@ func (a *Admin) Operations() []web.OperatorRoute {
 			Method: http.MethodGet, Path: "/functions/*/logs", ID: "function_logs", About: "What a function said, oldest first\nnext is the before of the page with the lines before these; there is none behind the first line.",
 			Parameters: []web.Parameter{
 				{Name: "since", In: "query", About: "Lines from this time on."},
-				{Name: "before", In: "query", About: "Lines before this time: next of the page behind."},
+				{Name: "before", In: "query", About: "Lines before this time, or before the page whose next it is."},
 				{Name: "level", In: "query", About: "debug, info, warn or error: lines of that, and graver ones."},
 				{Name: "invocation", In: "query", About: "Lines of one call, by its execution id."},
 				{Name: "limit", In: "query", About: "How many, 100 if not said, at most 1000."},
@@ -262,10 +263,17 @@ func logs(op *web.Operator) ([]byte, error) {
 			return nil, web.New("invalid_request", "the parameters are since and before (times), level, invocation and limit (a number)")
 		}
 	}
+	// The next of a page is the place of its first line: time, invocation, number.
+	if line := bytes.Split(given["before"], []byte(",")); len(line) == 3 {
+		given["before"], given["line"], given["seq"] = line[0], line[1], line[2]
+	}
 	return op.Ask(`select json_build_object('lines', coalesce(json_agg(l order by l.at, l.invocation, l.seq), '[]'),
-			'next', case when count(*) = $6::integer then min(l.at) end)::text
-		from functions.logs($1, coalesce($2::timestamptz, '-infinity'), coalesce($3, 'debug'), $4::uuid, $6::integer, coalesce($5::timestamptz, 'infinity')) as l`,
-		[]byte(op.Name), given["since"], given["level"], given["invocation"], given["before"], strconv.AppendInt(nil, int64(limit), 10))
+			'next', case when count(*) = $6::integer then (
+				array_agg(concat_ws(',', to_char(l.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), l.invocation, l.seq) order by l.at, l.invocation, l.seq)
+			)[1] end)::text
+		from functions.logs($1, coalesce($2::timestamptz, '-infinity'), coalesce($3, 'debug'), $4::uuid, $6::integer, coalesce($5::timestamptz, 'infinity'),
+			$7::uuid, $8::integer) as l`,
+		[]byte(op.Name), given["since"], given["level"], given["invocation"], given["before"], strconv.AppendInt(nil, int64(limit), 10), given["line"], given["seq"])
 }
 
 // setSecrets seals what the body has, so that the database never sees it.

@@ -1,4 +1,4 @@
-select plan(14);
+select plan(15);
 
 set local role service_role;
 select functions.record(
@@ -33,6 +33,15 @@ select results_eq(
 select results_eq(
   $$ select l.seq from functions.logs('logged', before => '2026-11-22 10:00:01Z') as l $$, array[1],
   'before'
+);
+select results_eq(
+  $$
+  select l.seq
+  from functions.logs(
+    'logged', before => '2026-11-22 10:00:01Z',
+    before_invocation => '00000000-0000-4000-8000-000000000001', before_seq => 3
+  ) as l
+  $$, array[1, 2], 'before a line'
 );
 select results_eq(
   $$ select l.seq from functions.logs('logged', min_level => 'warn') as l $$, array[3, 4], 'grave'
