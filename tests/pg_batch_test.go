@@ -2,6 +2,8 @@ package tests
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -99,6 +101,36 @@ func TestWaitingReadsShareATripAndNothingElse(t *testing.T) {
 	}
 	if failures != 4 {
 		t.Errorf("%d failed, want 4", failures)
+	}
+}
+
+// Brief reads go together although connections are free, and each gets its own answer.
+func TestBriefReadsShareATripWhileConnectionsAreFree(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	callers := runtime.GOMAXPROCS(0) + 6
+	db := openPG(t, d.URL(sql.Authenticator), func(c *pg.Config) { c.MaxConnections = callers })
+	tx := pg.Tx{Caller: anon, Mode: pg.ReadOnly}
+	const echo = `select $1::text`
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				mine := fmt.Sprint(i, " ", n)
+				if got, err := runTx(t.Context(), db, tx, echo, mine); err != nil || got[0] != mine {
+					t.Errorf("got %q, %v, want %q", got, err, mine)
+					return
+				}
+			}
+		})
+	}
+	eventually(t, "some went together", func() bool { return db.Stat().Shared > 0 })
+	stop()
+	wg.Wait()
+	if st := db.Stat(); st.Waiting != 0 || st.GaveUp != 0 {
+		t.Errorf("%d still wait, %d gave up", st.Waiting, st.GaveUp)
 	}
 }
 

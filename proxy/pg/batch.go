@@ -22,14 +22,19 @@ type batch struct {
 	s         *session
 	p         *pgconn.Pipeline
 	followers []*waiter
+	brief     bool  // it counts among the brief trips
 	step      int   // next of s.steps to be read
 	lost      error // the connection broke: no answer comes any more
 }
 
-// quick is how long a statement may have taken the last time to be sent with
-// others: what comes behind it waits for it, although another connection may be
-// free before.
-const quick = 10 * time.Millisecond
+const (
+	// quick is how long a statement may have taken of late to be sent with others: what
+	// comes behind it waits for it, although another connection may be free before.
+	quick = 10 * time.Millisecond
+	// brief is one for which it is worth waiting although another is free: waking the
+	// database and us costs about as much as such a statement.
+	brief = 250 * time.Microsecond
+)
 
 // lead sends tx, and behind it what waits and fits.
 func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
@@ -37,10 +42,14 @@ func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
 	// Whose turn it is watches its own context.
 	b.p = b.s.conn.StartPipeline(context.Background())
 	b.s.canceller.used = false
-	share := b.s.quick(tx)
+	limit := brief
+	if b.brief = b.s.within(brief, tx); !b.brief {
+		limit = quick
+	}
+	share := b.brief || b.s.within(quick, tx)
 	b.s.sendTx(b.p, tx)
 	if share {
-		b.followers = db.queue.join(b.s.quick)
+		b.followers = db.queue.join(b.brief, func(tx *Tx) bool { return b.s.within(limit, tx) })
 		for _, w := range b.followers {
 			b.s.sendTx(b.p, w.tx)
 		}
@@ -195,5 +204,5 @@ func (b *batch) pass() {
 	_ = b.p.Close() // everything was read, or the connection is lost
 	b.s.settle()
 	b.conn.Release()
-	b.db.queue.leave()
+	b.db.queue.leave(b.brief)
 }

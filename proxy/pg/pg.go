@@ -141,7 +141,7 @@ func (db *DB) try(ctx context.Context, tx *Tx) (_ *Result, err error) {
 		var conn *pgxpool.Conn
 		conn, err = db.pool.Acquire(ctx)
 		if err != nil {
-			db.queue.leave()
+			db.queue.leave(false)
 			return nil, redact(err)
 		}
 		b = db.lead(conn, tx)

@@ -3,24 +3,35 @@ package pg
 import (
 	"container/list"
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
-// maxFollowers bounds how long an answer can be kept waiting by those before it
-// on the same connection.
-const maxFollowers = 3
+const (
+	// maxFollowers and maxBriefFollowers bound how long an answer can be kept waiting
+	// by those before it on the same connection.
+	maxFollowers      = 3
+	maxBriefFollowers = 7
+	// heldBack is how long a read waits at most for a brief trip to return while a
+	// connection is free.
+	heldBack = time.Millisecond
+)
 
 // queue hands out the connections, first come first served. It stands in front
 // of the pool, which would want a context with a deadline for each request and
 // knows nothing of what waits.
 type queue struct {
-	mu      sync.Mutex
-	size    int
-	free    int       // when it is not 0, nobody waits
-	waiting list.List // of *waiter
+	mu   sync.Mutex
+	size int
+	free int
+	// brief are the trips under way of which each statement takes hardly longer than
+	// the journey. Once they keep all cores busy, further reads wait for one of them
+	// to return and go along with the next, although a connection may be free.
+	brief, enough int
+	waiting       list.List // of *waiter
 }
 
 // waiter is a transaction that found every connection at work.
@@ -32,13 +43,16 @@ type waiter struct {
 	at   *list.Element // nil once it was chosen
 }
 
-func newQueue(size int) *queue { return &queue{size: size, free: size} }
+func newQueue(size int) *queue {
+	return &queue{size: size, free: size, enough: runtime.GOMAXPROCS(0)}
+}
 
 // enter returns with the right to a connection, which leave gives back, or with
 // the batch in which tx is under way already.
 func (q *queue) enter(ctx context.Context, tx *Tx, patience time.Duration) (*batch, error) {
 	q.mu.Lock()
-	if q.free > 0 {
+	held := q.free > 0 && q.brief >= q.enough && tx.shareable()
+	if q.free > 0 && !held {
 		q.free--
 		q.mu.Unlock()
 		return nil, nil
@@ -47,16 +61,30 @@ func (q *queue) enter(ctx context.Context, tx *Tx, patience time.Duration) (*bat
 	w.at = q.waiting.PushBack(w)
 	q.mu.Unlock()
 
-	timer := time.NewTimer(patience)
+	until := patience
+	if held {
+		until = min(heldBack, patience)
+	}
+	timer := time.NewTimer(until)
 	defer timer.Stop()
 	var err error
-	select {
-	case b := <-w.turn:
-		return b, nil
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-timer.C:
-		err = web.PoolTimeout
+	for err == nil {
+		select {
+		case b := <-w.turn:
+			return b, nil
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-timer.C:
+			if !held {
+				err = web.PoolTimeout
+				continue
+			}
+			if q.grab(w) {
+				return nil, nil
+			}
+			held = false
+			timer.Reset(patience - until)
+		}
 	}
 	q.mu.Lock()
 	still := w.at != nil
@@ -69,16 +97,31 @@ func (q *queue) enter(ctx context.Context, tx *Tx, patience time.Duration) (*bat
 	}
 	b := <-w.turn
 	if b == nil {
-		q.leave()
+		q.leave(false)
 		return nil, err
 	}
 	return b, nil // its answer is on the way and must be read by someone
 }
 
-// leave gives a connection to who has waited longest.
-func (q *queue) leave() {
+// grab gives w a connection that is free, if it was not chosen meanwhile.
+func (q *queue) grab(w *waiter) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.free == 0 || w.at == nil {
+		return false
+	}
+	q.take(w.at)
+	q.free--
+	return true
+}
+
+// leave gives a connection, after a brief trip or another, to who has waited longest.
+func (q *queue) leave(brief bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if brief {
+		q.brief--
+	}
 	if e := q.waiting.Front(); e != nil {
 		q.take(e).turn <- nil
 		return
@@ -87,11 +130,17 @@ func (q *queue) leave() {
 }
 
 // join takes out of the queue those that may be sent behind a transaction which
-// is about to go: this connection's share of all that wait, oldest first.
-func (q *queue) join(fits func(*Tx) bool) (followers []*waiter) {
+// is about to go: this connection's share of all that wait, oldest first. Behind a
+// brief one, the share is that of one among the brief trips.
+func (q *queue) join(brief bool, fits func(*Tx) bool) (followers []*waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	share := min((q.waiting.Len()+q.size-1)/q.size, maxFollowers)
+	among, most := q.size, maxFollowers
+	if brief {
+		q.brief++
+		among, most = min(q.size, q.enough), maxBriefFollowers
+	}
+	share := min((q.waiting.Len()+among-1)/among, most)
 	for e := q.waiting.Front(); e != nil && len(followers) < share; {
 		next := e.Next()
 		if fits(e.Value.(*waiter).tx) {

@@ -44,7 +44,7 @@ type stmt struct {
 	key  stmtKey
 	desc *pgconn.StatementDescription // nil until the server has described it
 	name string
-	took time.Duration // the last time; 0 before that
+	took time.Duration // of late; 0 before the first time
 }
 
 // step is one answer to be read from the pipeline.
@@ -177,20 +177,31 @@ func (s *session) stale(err *pgconn.PgError) bool {
 		err.Code == featureNotSupported && err.Routine == "RevalidateCachedQuery")
 }
 
-// took remembers how long the main statement of tx kept the connection busy.
+// took remembers how long the main statement of tx kept the connection busy. Longer
+// than before weighs a quarter, since the cause is often elsewhere: a busy machine, or
+// the way there, of which those know nothing that went along with others.
 func (s *session) took(tx *Tx, d time.Duration) {
 	if e, ok := s.named[tx.key(&tx.Main)]; ok {
-		e.Value.(*stmt).took = d
+		st := e.Value.(*stmt)
+		if st.took > 0 && d > st.took {
+			d = st.took + (d-st.took)/4
+		}
+		st.took = d
 	}
 }
 
-// quick tells a transaction that may be sent with others: one that only reads,
-// which no row lock can hold up and which may run again if a neighbour's
-// cancellation hits it, and whose statements are prepared here and were fast.
-// All of them give columns, because after an error pgconn confuses the
-// descriptions of those that it skips.
-func (s *session) quick(tx *Tx) bool {
-	if tx.Mode != ReadOnly || tx.named() || tx.First.SQL != "" || len(tx.Before) > 0 || tx.After.SQL != "" {
+// shareable tells a transaction that may be sent with others: one that only reads,
+// which no row lock can hold up and which may run again if a neighbour's cancellation
+// hits it.
+func (tx *Tx) shareable() bool {
+	return tx.Mode == ReadOnly && tx.Main.SQL != "" && !tx.named() && tx.First.SQL == "" && len(tx.Before) == 0 && tx.After.SQL == ""
+}
+
+// within tells whether tx may be sent with others here: its statements are prepared,
+// and the main one took less than limit. All of them give columns, because after an
+// error pgconn confuses the descriptions of those that it skips.
+func (s *session) within(limit time.Duration, tx *Tx) bool {
+	if !tx.shareable() {
 		return false
 	}
 	e, ok := s.named[tx.key(&tx.Main)]
@@ -201,5 +212,5 @@ func (s *session) quick(tx *Tx) bool {
 		return false
 	}
 	st := e.Value.(*stmt)
-	return st.took > 0 && st.took < quick && st.desc != nil && len(st.desc.Fields) > 0
+	return st.took > 0 && st.took < limit && st.desc != nil && len(st.desc.Fields) > 0
 }

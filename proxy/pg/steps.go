@@ -40,7 +40,7 @@ func (db *DB) tryRun(ctx context.Context, tx *Tx, do func(*Steps) error) (err er
 	}
 	conn, err := db.pool.Acquire(ctx)
 	if err != nil {
-		db.queue.leave()
+		db.queue.leave(false)
 		return redact(err)
 	}
 	span.sent()

@@ -1,0 +1,172 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
+)
+
+// busy is a queue of four connections, two of which are on brief trips, as many as there
+// are cores to fill.
+func busy(t *testing.T) *queue {
+	t.Helper()
+	q := newQueue(4)
+	q.enough = 2
+	for range 2 {
+		if b, err := q.enter(t.Context(), read(), time.Second); b != nil || err != nil {
+			t.Fatalf("got %v, %v", b, err)
+		}
+		q.join(true, all)
+	}
+	return q
+}
+
+func read() *Tx { return &Tx{Mode: ReadOnly, Main: Statement{SQL: "select 1"}} }
+
+func all(*Tx) bool { return true }
+
+func TestReadsWaitForABriefTripAndGoAlong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := busy(t)
+		start := time.Now()
+		var led, followed atomic.Int32
+		for range 5 {
+			go func() {
+				switch b, err := q.enter(t.Context(), read(), time.Second); {
+				case err != nil:
+					t.Error(err)
+				case b != nil:
+					followed.Add(1)
+				default:
+					led.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		if q.length() != 5 || q.free != 2 {
+			t.Fatalf("%d wait and %d connections are free, want 5 and 2", q.length(), q.free)
+		}
+		q.leave(true) // to the first of them, who takes along half of the others
+		b := &batch{}
+		for _, w := range q.join(true, all) {
+			w.turn <- b
+		}
+		synctest.Wait()
+		if led.Load() != 1 || followed.Load() != 2 || time.Since(start) != 0 {
+			t.Errorf("%d led and %d followed after %v, want 1 and 2 at once", led.Load(), followed.Load(), time.Since(start))
+		}
+		time.Sleep(heldBack)
+		synctest.Wait()
+		if led.Load() != 3 || q.free != 0 || q.length() != 0 {
+			t.Errorf("%d led, %d are free, %d wait: the others did not take what is free", led.Load(), q.free, q.length())
+		}
+	})
+}
+
+func TestOnlyReadsThatMayGoAlongAreHeldBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := busy(t)
+		start := time.Now()
+		for _, tx := range []*Tx{{Mode: ReadWrite, Main: Statement{SQL: "delete from t"}}, {Mode: ReadOnly}} {
+			if b, err := q.enter(t.Context(), tx, time.Second); b != nil || err != nil || time.Since(start) != 0 {
+				t.Errorf("%+v: got %v, %v after %v", tx, b, err, time.Since(start))
+			}
+		}
+		q.leave(false)
+		q.leave(false)
+		q.leave(true) // now one brief trip is left, which does not fill the cores
+		if b, err := q.enter(t.Context(), read(), time.Second); b != nil || err != nil || time.Since(start) != 0 {
+			t.Errorf("got %v, %v after %v", b, err, time.Since(start))
+		}
+	})
+}
+
+// Held back or not, nobody waits longer than they would, and who leaves takes nothing along.
+func TestHeldBackIsPartOfTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := busy(t)
+		ctx, giveUp := context.WithCancel(t.Context())
+		gone := make(chan error)
+		go func() {
+			_, err := q.enter(ctx, read(), time.Second)
+			gone <- err
+		}()
+		synctest.Wait()
+		giveUp()
+		if err := <-gone; !errors.Is(err, context.Canceled) || q.length() != 0 {
+			t.Errorf("got %v, and %d wait", err, q.length())
+		}
+
+		start := time.Now()
+		late := make(chan error)
+		for range 2 { // hold the free ones
+			go func() {
+				_, err := q.enter(t.Context(), &Tx{}, time.Second)
+				late <- err
+			}()
+		}
+		go func() {
+			_, err := q.enter(t.Context(), read(), 3*heldBack)
+			late <- err
+		}()
+		for range 2 {
+			if err := <-late; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := <-late; !errors.Is(err, web.PoolTimeout) || time.Since(start) != 3*heldBack {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// However many come and go at once, no connection is lost, none is given twice, and all
+// who wait are served.
+func TestQueueLosesNoConnection(t *testing.T) {
+	t.Parallel()
+	const size, callers, rounds = 4, 32, 500
+	q := newQueue(size)
+	q.enough = 2
+	var out atomic.Int32
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			for round := range rounds {
+				tx, isBrief := read(), (i+round)%3 > 0
+				if i%4 == 0 {
+					tx.Mode = ReadWrite
+				}
+				b, err := q.enter(t.Context(), tx, time.Minute)
+				switch {
+				case err != nil:
+					t.Error(err)
+				case b == nil:
+					if n := out.Add(1); n > size {
+						t.Errorf("%d connections are out at once", n)
+					}
+					if isBrief {
+						b := &batch{}
+						for _, w := range q.join(true, all) {
+							w.turn <- b
+						}
+					}
+					out.Add(-1)
+					q.leave(isBrief)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if q.free != size || q.brief != 0 || q.length() != 0 {
+		t.Errorf("%d are free, %d on brief trips, %d wait", q.free, q.brief, q.length())
+	}
+}
