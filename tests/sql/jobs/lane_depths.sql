@@ -1,4 +1,4 @@
-select plan(6);
+select plan(8);
 
 select cardinality(jobs.enqueue_many('a', array_fill('{}'::jsonb, array[20000])));
 select jobs.enqueue('a', queue => 'q');
@@ -31,6 +31,15 @@ select is(
   'one that is just above is estimated to be so'
 );
 select is((select count(*) from jobs.lane_depths()), 3::bigint, 'a row for each lane');
+
+select results_eq(
+  $$ select d.ready, d.is_estimate from jobs.lane_depths(null) as d where d.ready > 500 $$,
+  $$ values (20000::bigint, false) $$,
+  'null counts all'
+);
+select throws_ok(
+  $$ select jobs.lane_depths(-1) $$, '2201W', null, 'there is no counting to less than none'
+);
 
 set local role service_role;
 select throws_ok($$ select jobs.lane_depths() $$, '42501', null, 'not for the service role');
