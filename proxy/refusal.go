@@ -19,12 +19,9 @@ import (
 // hook can change. refusing gives these answers our shape and request id where they
 // leave: on the connection. Within TLS they can't be seen there and stay as they are.
 func (s *Server) refusing(srv *http.Server, l net.Listener) net.Listener {
-	if s.live.Load().PostgREST {
-		return l
-	}
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if c, ok := c.(*conn); ok {
-			return context.WithValue(ctx, connKey{}, c)
+			return context.WithValue(c.hear(ctx), connKey{}, c)
 		}
 		return ctx
 	}
@@ -33,7 +30,7 @@ func (s *Server) refusing(srv *http.Server, l net.Listener) net.Listener {
 			c.serving.CompareAndSwap(servingOne, servingNone)
 		}
 	}
-	return refuser{l, s}
+	return refuser{l, s, !s.live.Load().PostgREST}
 }
 
 type connKey struct{}
@@ -41,7 +38,8 @@ type connKey struct{}
 // refuser accepts connections whose refusals are ours.
 type refuser struct {
 	net.Listener
-	server *Server
+	server  *Server
+	refuses bool
 }
 
 func (l refuser) Accept() (net.Conn, error) {
@@ -49,14 +47,16 @@ func (l refuser) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, server: l.server}, nil
+	return &conn{Conn: c, server: l.server, refuses: l.refuses}, nil
 }
 
 // conn looks at what is written while no handler is at work: then an answer is one of
 // net/http's own. All other bytes may be a user's, and look like anything.
 type conn struct {
 	net.Conn
+	hangup
 	server  *Server
+	refuses bool // in our own shape
 	serving atomic.Int32
 	corked  bool
 	held    []byte // the first write since it is
@@ -84,7 +84,7 @@ func serves(r *http.Request) web.Corker {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
-	if c.serving.Load() == servingNone {
+	if c.refuses && c.serving.Load() == servingNone {
 		if e := refusalOf(b); e != nil {
 			_, err := c.Conn.Write(c.server.refusal(e, c.RemoteAddr().String()))
 			return len(b), err
@@ -125,9 +125,6 @@ func (c *conn) CloseWrite() error {
 	}
 	return nil
 }
-
-// Bare is the connection itself, for who takes it over.
-func (c *conn) Bare() net.Conn { return c.Conn }
 
 // refusalOf reads the status line of an answer with 400 or more; nil is anything else.
 func refusalOf(b []byte) *web.Error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -149,8 +150,9 @@ func (a *authBench) signIns(ctx context.Context, seconds int) error {
 	return out.Flush()
 }
 
-// others measures cheap requests that come now and then: alone, and while a crowd waits
-// to be signed in.
+// others measures cheap requests that come now and then: alone, while a crowd waits to be
+// signed in, and beside processes that keep as many cores busy as hashing does, in the same
+// way, but ask for nothing: what only the machine can help.
 func (a *authBench) others(ctx context.Context, seconds, rounds int) error {
 	kinds := []struct {
 		name string
@@ -169,11 +171,19 @@ func (a *authBench) others(ctx context.Context, seconds, rounds int) error {
 		}
 		probes = append(probes, p)
 	}
-	took := make([][2][]time.Duration, len(kinds))
+	sides := []struct {
+		crowd []*person
+		busy  int
+	}{{nil, 0}, {nil, a.hashers}, {a.people, 0}}
+	took := make([][3][]time.Duration, len(kinds))
 	for round := range rounds {
-		for side, crowd := range [][]*person{nil, a.people} {
-			fmt.Fprintf(os.Stderr, "%s, other requests while %d sign in: round %d of %d\n", authCase, len(crowd), round+1, rounds)
-			err := a.while(ctx, crowd, func() error {
+		for side, with := range sides {
+			fmt.Fprintf(os.Stderr, "%s, other requests while %d sign in and %d cores are busy: round %d of %d\n", authCase, len(with.crowd), with.busy, round+1, rounds)
+			free, err := keepBusy(with.busy)
+			if err != nil {
+				return err
+			}
+			err = a.while(ctx, with.crowd, func() error {
 				return eachOf(len(kinds), func(i int) error {
 					for end := time.Now().Add(time.Duration(seconds) * time.Second); time.Now().Before(end) && ctx.Err() == nil; {
 						began := time.Now()
@@ -187,19 +197,43 @@ func (a *authBench) others(ctx context.Context, seconds, rounds int) error {
 					return nil
 				})
 			})
+			free()
 			if err != nil {
 				return err
 			}
 		}
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(out, "\nrequest\talone p50 ms\tp99 ms\twhile %d sign in p50 ms\tp99 ms\tp50 ratio\tp99 ratio\t\n", len(a.people))
+	fmt.Fprintf(out, "\nrequest\talone p50 ms\tp99 ms\t%d cores busy p50 ms\tp99 ms\t%d sign in p50 ms\tp99 ms\tto alone p50\tp99\tto busy p50\tp99\t\n",
+		a.hashers, len(a.people))
 	for i, kind := range kinds {
-		alone, beside := percentiles(took[i][0]), percentiles(took[i][1])
-		fmt.Fprintf(out, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", kind.name, alone.p50, alone.p99, beside.p50, beside.p99,
-			beside.p50/alone.p50, beside.p99/alone.p99)
+		alone, busy, beside := percentiles(took[i][0]), percentiles(took[i][1]), percentiles(took[i][2])
+		fmt.Fprintf(out, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", kind.name,
+			alone.p50, alone.p99, busy.p50, busy.p99, beside.p50, beside.p99,
+			beside.p50/alone.p50, beside.p99/alone.p99, beside.p50/busy.p50, beside.p99/busy.p99)
 	}
 	return out.Flush()
+}
+
+// keepBusy has processes of the niceness of those that hash use as many cores, until they are
+// ended.
+func keepBusy(cores int) (end func(), err error) {
+	var all []*exec.Cmd
+	end = func() {
+		for _, cmd := range all {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	}
+	for range cores {
+		cmd := exec.Command("nice", "-n", "5", "sh", "-c", "while :; do :; done")
+		if err := cmd.Start(); err != nil {
+			end()
+			return nil, err
+		}
+		all = append(all, cmd)
+	}
+	return end, nil
 }
 
 // refreshes measures sessions that are refreshed as often as they can be, as many as the
