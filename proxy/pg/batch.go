@@ -22,7 +22,9 @@ type batch struct {
 	s         *session
 	p         *pgconn.Pipeline
 	followers []*waiter
-	brief     bool  // it counts among the brief trips
+	brief     bool // it counts among the brief trips
+	began     time.Time
+	answered  int
 	step      int   // next of s.steps to be read
 	lost      error // the connection broke: no answer comes any more
 }
@@ -55,6 +57,7 @@ func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
 		}
 		db.shared.Add(int64(len(b.followers)))
 	}
+	b.began = time.Now()
 	// A failed flush closes the pipeline; the first to read finds its error.
 	_ = b.p.Flush()
 	return b
@@ -64,10 +67,11 @@ func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
 func (b *batch) run(ctx context.Context, tx *Tx) (*Result, error) {
 	defer b.pass()
 	b.s.watcher.Watch(ctx)
-	start := time.Now()
 	res, err := b.read(tx.Lines)
 	b.s.watcher.Unwatch()
-	b.s.took(tx, time.Since(start))
+	// Its share of the trip: an answer that is read late may have come early.
+	b.answered++
+	b.s.took(tx, time.Since(b.began)/time.Duration(b.answered))
 	if tx.named() {
 		_ = b.p.Close() // its error is that of read
 		res, err = b.s.decide(ctx, tx, res, err)

@@ -170,3 +170,23 @@ func TestQueueLosesNoConnection(t *testing.T) {
 		t.Errorf("%d are free, %d on brief trips, %d wait", q.free, q.brief, q.length())
 	}
 }
+
+// What a statement takes is the least of late: longer times count little at first.
+func TestWhatAStatementTakes(t *testing.T) {
+	t.Parallel()
+	s := newSession(nil, &Config{PreparedStatements: true, StatementCache: 8}, new(statementStats))
+	tx := read()
+	st := &stmt{key: tx.key(&tx.Main)}
+	s.keep(st)
+	for _, tt := range []struct{ took, of time.Duration }{
+		{100, 100}, {900, 300}, {300, 300}, {700, 400}, {50, 50}, {60_000_000, 15_000_037},
+	} {
+		if s.took(tx, tt.took); st.took != tt.of {
+			t.Errorf("after %d it is %d, want %d", tt.took, st.took, tt.of)
+		}
+	}
+	s.took(&Tx{Main: Statement{SQL: "select 2"}}, 1) // nothing is kept of what has no name
+	if len(s.named) != 1 {
+		t.Errorf("%d are kept", len(s.named))
+	}
+}

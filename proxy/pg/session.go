@@ -177,9 +177,9 @@ func (s *session) stale(err *pgconn.PgError) bool {
 		err.Code == featureNotSupported && err.Routine == "RevalidateCachedQuery")
 }
 
-// took remembers how long the main statement of tx kept the connection busy. Longer
-// than before weighs a quarter, since the cause is often elsewhere: a busy machine, or
-// the way there, of which those know nothing that went along with others.
+// took remembers how long tx kept the connection busy. Longer than before weighs a
+// quarter, since the cause is often elsewhere: a busy machine, a neighbour, or the way
+// there, of which each has a part of those who go together.
 func (s *session) took(tx *Tx, d time.Duration) {
 	if e, ok := s.named[tx.key(&tx.Main)]; ok {
 		st := e.Value.(*stmt)
