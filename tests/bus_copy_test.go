@@ -104,7 +104,13 @@ func TestWhatIsConfirmedIsInEveryCopy(t *testing.T) {
 	cancel()
 	passing.Wait()
 	for _, c := range copies {
-		eventually(t, "both remember the last", func() bool { got, err := remembered(c); return err == nil && got == 20 })
+		eventually(t, "both remember the last", func() bool {
+			if got, err := c.Get(t.Context()); err != nil || got != 20 {
+				t.Fatalf("in the end the copy says %d (%v), want 20", got, err)
+			}
+			_, err := remembered(c)
+			return err == nil
+		})
 	}
 }
 
