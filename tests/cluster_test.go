@@ -153,18 +153,29 @@ func TestClusterAdoptsOrphan(t *testing.T) {
 	if err := c.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	orphan := asClusterOwner(t, dir, filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"))
-	eventually(t, "the orphan runs", func() bool {
-		text, _ := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
-		return len(text) > 0
-	})
-	again := startIn(t, cluster.Options{Dir: dir}) // it may still be starting
-	if again.PID() != orphan.Process.Pid {
-		t.Fatalf("process %d serves, want the orphan %d", again.PID(), orphan.Process.Pid)
+	var again *cluster.Cluster
+	var ended chan error
+	for {
+		orphan := asClusterOwner(t, dir, filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"))
+		ended = make(chan error, 1)
+		go func() { ended <- orphan.Wait() }()
+		eventually(t, "the orphan runs, or has ended", func() bool {
+			text, _ := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+			return len(text) > 0 || len(ended) > 0
+		})
+		again = startIn(t, cluster.Options{Dir: dir}) // it may still be starting
+		if again.PID() == orphan.Process.Pid {
+			break
+		}
+		if len(ended) == 0 {
+			t.Fatalf("process %d serves, want the orphan %d", again.PID(), orphan.Process.Pid)
+		}
+		// Any other test may take the port, on which the orphan insists.
+		if err := again.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	textOf(t, again.URL("postgres"), "select 'up'")
-	ended := make(chan error, 1)
-	go func() { ended <- orphan.Wait() }()
 	if err := again.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
