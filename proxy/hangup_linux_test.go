@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"testing"
-	"time"
 )
 
 // The one who listens for hang-ups knows no connection that was closed or given away, and takes no
@@ -22,15 +21,18 @@ func TestNoConnectionIsKeptForItsHangUp(t *testing.T) {
 		defer h.mu.Unlock()
 		return h.conns[id] != nil
 	}
-	for i := range 50 {
+	dial := func() (client, taken net.Conn) {
 		client, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		taken, err := l.Accept()
-		if err != nil {
+		if taken, err = l.Accept(); err != nil {
 			t.Fatal(err)
 		}
+		return client, taken
+	}
+	for i := range 50 {
+		client, taken := dial()
 		c := &conn{Conn: taken}
 		ctx := c.hear(context.Background())
 		if !known(c.id) {
@@ -46,7 +48,13 @@ func TestNoConnectionIsKeptForItsHangUp(t *testing.T) {
 		if known(c.id) {
 			t.Error("it is listened to still")
 		}
-		time.Sleep(time.Millisecond) // in which it would be told
+		// Who hangs up after it is told of after it.
+		last, other := dial()
+		o := &conn{Conn: other}
+		told := o.hear(context.Background())
+		_ = last.Close()
+		<-told.Done()
+		_ = o.Close()
 		if ctx.Err() != nil {
 			t.Error("whoever took it over was told")
 		}
