@@ -125,7 +125,7 @@ func TestDropInLogsAtPostgRESTsLevels(t *testing.T) {
 	t.Parallel()
 	db := dropInDB(t)
 	exec(t, db, `create function api.broken() returns int language plpgsql as $$ begin raise sqlstate 'XX000'; end $$`)
-	const all = "500  0; 404 anon 0; 200 anon 2; 200 anon 0; 500 anon 2"
+	const all = "500  0; 404 anon 0; 200 anon 3; 200 anon 0; 500 anon 2"
 	for level, want := range map[string]string{
 		"crit": "", "error": "500  0; 500 anon 2", "warn": "500  0; 404 anon 0; 500 anon 2", "info": all, "debug": all,
 	} {

@@ -87,7 +87,7 @@ var sqlAlready = map[string]string{
 	`insert countInserted("+ 1", "0")`: "constants", `onConflict countInserted("- 1", "-1")`: "constants",
 	"answerRow p.bodyOf(pl, nil)": "bodyOf", "writeAnswer p.first(rowName)": "constants",
 	"complete pl.sql": "a whole statement", "complete s": "constants, above",
-	"transaction pl.sql": "a whole statement", "transaction pl.after": "a whole statement", "estimate pl.explain.sql": "a whole statement",
+	"transaction pl.sql": "a whole statement", "instead w.sql": "a whole statement", "transaction pl.after": "a whole statement", "estimate pl.explain.sql": "a whole statement",
 	// Double quotes that make no name: of messages, values and the language of URLs.
 	"Ident puts in quotes": "the one", "errorOf puts in quotes": "a message", "haskellQuote puts in quotes": "a message",
 	"text puts in quotes": "a message", "ahead puts in quotes": "a message", "quoted puts in quotes": "reads them",

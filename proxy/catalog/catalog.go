@@ -51,6 +51,10 @@ type Relation struct {
 	// Plain tells a table into which a row is put as it is, or not at all with an
 	// error: neither a trigger nor a rule can leave it out.
 	Plain bool
+	// Inert tells a table of which rows are read without anything of the application's:
+	// neither a policy nor a view's query, and no types but Postgres's own, enums, and
+	// domains over what pg.HasJSON knows.
+	Inert bool
 	// ColumnGrants tells that a column has rights of its own, so that who may read
 	// some may not be allowed to read all.
 	ColumnGrants bool

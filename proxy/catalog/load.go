@@ -168,6 +168,7 @@ type wireRelation struct {
 	Comment string       `json:"c"`
 	Heirs   bool         `json:"h"`
 	Plain   bool         `json:"pl"`
+	Secured bool         `json:"rs"`
 	Granted bool         `json:"cg"`
 	Events  int          `json:"u"`
 	Columns []wireColumn `json:"cols"`
@@ -288,6 +289,9 @@ func (w *wire) catalog() *Catalog {
 	return c
 }
 
+// firstUserOID is where the types of users begin (FirstNormalObjectId in transam.h).
+const firstUserOID = 16384
+
 func (w *wireRelation) relation() *Relation {
 	r := &Relation{
 		Schema: w.Schema, Name: w.Name, Kind: w.Kind[0], Comment: w.Comment, Inherited: w.Heirs, Plain: w.Plain,
@@ -297,6 +301,7 @@ func (w *wireRelation) relation() *Relation {
 		byName:  make(map[string]*Column, len(w.Columns)),
 	}
 	r.ColumnGrants = w.Granted
+	r.Inert = !w.Secured && strings.Contains("rpm", w.Kind)
 	r.LastModified, r.CacheControl = tagged(w.Comment, "last_modified"), tagged(w.Comment, "cache_control")
 	for i := range w.Columns {
 		wc := &w.Columns[i]
@@ -308,6 +313,7 @@ func (w *wireRelation) relation() *Relation {
 		if col.Base == "" {
 			col.Base = col.Type
 		}
+		r.Inert = r.Inert && (col.typeOID < firstUserOID || col.Enum != nil || pg.HasJSON(col.Base))
 		r.Columns[i] = col
 		r.byName[col.Name] = col
 	}

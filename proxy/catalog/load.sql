@@ -29,7 +29,7 @@ searched as (
   where n.nspname = any ($2::text[])
 ),
 relation as (
-  select c.oid, n.nspname, c.relname, c.relkind, c.relkind = 'r' and c.relhassubclass as inherited,
+  select c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relkind = 'r' and c.relhassubclass as inherited,
     -- No rule, and no trigger before insert: those could leave out a row.
     c.relkind = 'r' and not c.relhasrules and not exists (
       select from pg_trigger as g
@@ -162,6 +162,7 @@ select json_build_object(
       'c', obj_description(r.oid, 'pg_class'),
       'h', r.inherited,
       'pl', r.plain,
+      'rs', r.relrowsecurity,
       -- 8 insert, 4 update, 16 delete; costly, so only where it is in doubt.
       'u', case
              -- It raises for a foreign table whose wrapper has no handler.

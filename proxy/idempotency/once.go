@@ -201,7 +201,7 @@ func claimError(err error) error {
 // that there is none.
 func (r *Request) again(ctx context.Context, db *pg.DB, tx *pg.Tx) (a Answer, err error) {
 	t := *tx
-	t.First, t.Before, t.Isolation, t.Lines = pg.Statement{}, r.Before, "", false
+	t.First, t.Before, t.Isolation, t.Rows = pg.Statement{}, r.Before, "", pg.FirstRow
 	err = db.Run(ctx, &t, func(s *pg.Steps) error {
 		s.Set(login)
 		s.Send("", &pg.Statement{SQL: replay, Args: [][]byte{[]byte(r.scope), []byte(r.key), []byte(r.fingerprint)}, Formats: []int16{0, 0, 0, 1}}, "")

@@ -66,7 +66,7 @@ func (p postgres) take(ctx context.Context, items []take, partial bool) ([]grant
 		args = append(args, append(l, '}'))
 	}
 	res, err := p.db.Do(ctx, &pg.Tx{
-		Caller: pg.Caller{Role: p.role}, Lines: true,
+		Caller: pg.Caller{Role: p.role}, Rows: pg.Lines,
 		Main: pg.Statement{SQL: takeSQL, Args: append(args, strconv.AppendBool(nil, partial))},
 	})
 	if err != nil {

@@ -67,7 +67,7 @@ func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
 func (b *batch) run(ctx context.Context, tx *Tx) (*Result, error) {
 	defer b.pass()
 	b.s.watcher.Watch(ctx)
-	res, err := b.read(tx.Lines)
+	res, err := b.read(tx.Rows)
 	b.s.watcher.Unwatch()
 	// Its share of the trip: an answer that is read late may have come early.
 	b.answered++
@@ -115,7 +115,7 @@ func (b *batch) mayRepeat(ctx context.Context, tx *Tx, err error) bool {
 // read takes the answers up to and with the next Sync, and returns the first
 // error. One that Postgres raises at the end, such as a deferred constraint's,
 // comes in place of the Sync, and the Sync after it.
-func (b *batch) read(lines bool) (res *Result, err error) {
+func (b *batch) read(rows Rows) (res *Result, err error) {
 	if b.lost != nil {
 		return nil, b.lost
 	}
@@ -125,10 +125,10 @@ func (b *batch) read(lines bool) (res *Result, err error) {
 			b.step++ // Postgres skips what comes after an error
 			continue
 		}
-		r, stepErr := b.readStep(st, lines)
+		r, stepErr := b.readStep(st, rows)
 		if r != nil {
 			if res != nil {
-				r.RowsAffected = res.RowsAffected
+				r = res.before(r)
 			}
 			res = r
 		}
@@ -149,6 +149,9 @@ func (b *batch) read(lines bool) (res *Result, err error) {
 		if st.kind != stepSync {
 			continue
 		}
+		if err == nil && res != nil {
+			err = res.unfit
+		}
 		if err != nil {
 			res.Free()
 			return nil, err
@@ -162,15 +165,15 @@ type FirstError struct{ error }
 
 func (e FirstError) Unwrap() error { return e.error }
 
-func (b *batch) readStep(st *step, lines bool) (*Result, error) {
-	r, err := b.readAnswer(st, lines)
+func (b *batch) readStep(st *step, rows Rows) (*Result, error) {
+	r, err := b.readAnswer(st, rows)
 	if err != nil && (st.kind == stepFirst || st.of == stepFirst) {
 		err = FirstError{err}
 	}
 	return r, err
 }
 
-func (b *batch) readAnswer(st *step, lines bool) (*Result, error) {
+func (b *batch) readAnswer(st *step, rows Rows) (*Result, error) {
 	got, err := b.p.GetResults()
 	if err != nil {
 		return nil, err
@@ -185,9 +188,12 @@ func (b *batch) readAnswer(st *step, lines bool) (*Result, error) {
 	case stepCounted:
 		tag, err := got.(*pgconn.ResultReader).Close()
 		return &Result{RowsAffected: tag.RowsAffected()}, err
-	case stepMain:
+	case stepMain, stepAfter:
+		if st.kind == stepAfter {
+			rows = FirstRow
+		}
 		r := new(Result)
-		if err = r.read(got.(*pgconn.ResultReader), lines); err != nil {
+		if err = r.read(got.(*pgconn.ResultReader), rows, st.stmt); err != nil {
 			r.Free()
 			return nil, err
 		}

@@ -15,10 +15,13 @@ const (
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }}
 
-// read copies the first row out of the connection's own buffer, which the next
-// message overwrites.
-func (r *Result) read(rr *pgconn.ResultReader, lines bool) error {
-	if rr.NextRow() {
+// read copies the first row, or what rows has made of all of them, out of the
+// connection's own buffer, which the next message overwrites.
+func (r *Result) read(rr *pgconn.ResultReader, rows Rows, prepared *stmt) error {
+	switch {
+	case rows >= JSONArray:
+		r.readJSON(rr, rows, prepared)
+	case rr.NextRow():
 		values := rr.Values()
 		r.Values = make([][]byte, len(values))
 		r.buf = buffers.Get().(*[]byte)
@@ -38,7 +41,7 @@ func (r *Result) read(rr *pgconn.ResultReader, lines bool) error {
 			b = append(b, v...)
 			r.Values[i] = b[start:len(b):len(b)]
 		}
-		if lines {
+		if rows == Lines {
 			b = joinRows(b[:len(r.Values[0])], rr)
 			r.Values = [][]byte{b}
 		}
@@ -57,14 +60,25 @@ func joinRows(b []byte, rr *pgconn.ResultReader) []byte {
 	return b
 }
 
+// before makes one answer of r and of the row behind it, of which both values of r
+// and the number of its rows come first.
+func (r *Result) before(row *Result) *Result {
+	row.RowsAffected, row.rows = r.RowsAffected, r.buf
+	copy(row.Values, r.Values)
+	row.unfit = r.unfit
+	return row
+}
+
 // Free gives the result's memory back. Values must not be used after it; a nil
 // result and a second call are harmless.
 func (r *Result) Free() {
 	if r == nil || r.buf == nil {
 		return
 	}
-	if cap(*r.buf) <= maxPooledBuffer {
-		buffers.Put(r.buf)
+	for _, b := range [...]*[]byte{r.buf, r.rows} {
+		if b != nil && cap(*b) <= maxPooledBuffer {
+			buffers.Put(b)
+		}
 	}
-	r.buf, r.Values = nil, nil
+	r.buf, r.rows, r.Values = nil, nil, nil
 }

@@ -69,11 +69,13 @@ func (s *session) sendTx(p *pgconn.Pipeline, tx *Tx) {
 	for i := range tx.Before {
 		s.send(p, tx.key(&tx.Before[i]), tx.Before[i].Args, nil, stepDropped)
 	}
-	if tx.After.SQL == "" {
-		s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, stepMain)
-	} else {
-		s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, stepCounted)
-		s.send(p, tx.key(&tx.After), tx.After.Args, nil, stepMain)
+	main := stepMain
+	if tx.After.SQL != "" && tx.Rows == FirstRow {
+		main = stepCounted
+	}
+	s.send(p, tx.key(&tx.Main), tx.Main.Args, tx.Main.Formats, main)
+	if tx.After.SQL != "" {
+		s.send(p, tx.key(&tx.After), tx.After.Args, nil, stepAfter)
 	}
 	if tx.named() && tx.Check == nil && tx.Work == nil {
 		for _, end := range ends(tx.Rollback) {

@@ -45,12 +45,13 @@ type stmt struct {
 	desc *pgconn.StatementDescription // nil until the server has described it
 	name string
 	took time.Duration // of late; 0 before the first time
+	json []jsonColumn  // of what it gives; nil before the first time
 }
 
 // step is one answer to be read from the pipeline.
 type step struct {
 	kind stepKind
-	stmt *stmt    // what was prepared
+	stmt *stmt    // what was prepared, now or before; nil without
 	of   stepKind // what it was prepared for
 }
 
@@ -63,6 +64,7 @@ const (
 	stepFirst                    // the same, and their error is a FirstError
 	stepCounted                  // rows that are only counted
 	stepMain                     // the rows of the answer
+	stepAfter                    // the one row behind those
 	stepSync                     // ReadyForQuery
 )
 
@@ -136,7 +138,7 @@ func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, formats [
 		} else { // twice in one pipeline
 			p.SendQueryPrepared(st.name, args, nil, formats)
 		}
-		s.steps = append(s.steps, step{kind: kind})
+		s.steps = append(s.steps, step{kind: kind, stmt: st})
 		return
 	}
 
@@ -151,7 +153,7 @@ func (s *session) send(p *pgconn.Pipeline, key stmtKey, args [][]byte, formats [
 	s.keep(st)
 	p.SendPrepare(st.name, key.sql, nil)
 	p.SendQueryPrepared(st.name, args, nil, formats)
-	s.steps = append(s.steps, step{kind: stepPrepared, stmt: st, of: kind}, step{kind: kind})
+	s.steps = append(s.steps, step{kind: stepPrepared, stmt: st, of: kind}, step{kind: kind, stmt: st})
 }
 
 // settle keeps only what the server has confirmed: a failed pipeline leaves out
@@ -194,7 +196,7 @@ func (s *session) took(tx *Tx, d time.Duration) {
 // which no row lock can hold up and which may run again if a neighbour's cancellation
 // hits it.
 func (tx *Tx) shareable() bool {
-	return tx.Mode == ReadOnly && tx.Main.SQL != "" && !tx.named() && tx.First.SQL == "" && len(tx.Before) == 0 && tx.After.SQL == ""
+	return tx.Mode == ReadOnly && tx.Main.SQL != "" && !tx.named() && tx.First.SQL == "" && len(tx.Before) == 0
 }
 
 // within tells whether tx may be sent with others here: its statements are prepared,
@@ -209,6 +211,9 @@ func (s *session) within(limit time.Duration, tx *Tx) bool {
 		return false
 	}
 	if _, ok := s.named[s.become(tx)]; !ok {
+		return false
+	}
+	if _, ok := s.named[tx.key(&tx.After)]; !ok && tx.After.SQL != "" {
 		return false
 	}
 	st := e.Value.(*stmt)

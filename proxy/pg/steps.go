@@ -128,7 +128,7 @@ func (s *Steps) Next() (*Result, error) {
 	counted := int64(-1)
 	for {
 		st := &s.b.s.steps[s.b.step]
-		r, err := s.b.readStep(st, s.tx.Lines)
+		r, err := s.b.readStep(st, s.tx.Rows)
 		if err != nil {
 			s.err = err
 			return nil, err
@@ -155,7 +155,7 @@ func (s *Steps) commit() error {
 	s.b.p.SendPipelineSync()
 	s.b.s.steps = append(s.b.s.steps, step{kind: stepSync})
 	_ = s.b.p.Flush()
-	res, err := s.b.read(false)
+	res, err := s.b.read(FirstRow)
 	res.Free()
 	return err
 }

@@ -128,15 +128,15 @@ type Tx struct {
 	Before []Statement
 	// Main is the statement whose first row is the answer.
 	Main Statement
-	// After, if it has SQL, runs behind Main, and its first row is the answer;
-	// of Main only the number of rows is kept.
+	// After, if it has SQL, runs behind Main, and its first row is the answer; of Main
+	// only the number of rows is kept, or the two values that Rows makes of them, which
+	// take the place of the first two of that row.
 	After Statement
 	// Rollback undoes everything in the end (Prefer: tx=rollback); deferred
 	// constraints are checked first, so that their errors still surface.
 	Rollback bool
-	// Lines makes Result.Values[0] the first column of all rows, joined by
-	// newlines; EXPLAIN answers so.
-	Lines bool
+	// Rows says what is made of the rows of Main.
+	Rows Rows
 	// readWrite has the transaction begun by that name, where the login's own
 	// default is read-only: no query may come before.
 	readWrite bool
@@ -151,6 +151,25 @@ type Tx struct {
 	Work func(context.Context, Conn, *Result) error
 }
 
+// Rows says what is made of a statement's rows.
+type Rows uint8
+
+const (
+	// FirstRow is the default: its columns are Result.Values.
+	FirstRow Rows = iota
+	// Lines makes Values[0] the first column of all rows, joined by newlines; EXPLAIN
+	// answers so.
+	Lines
+	// JSONArray makes Values[0] what json_agg makes of the rows, or [] of none, and
+	// Values[1] their number in digits (docs/decisions/0016). It fails with
+	// ErrNoJSON for a column of a type that only Postgres can make JSON of; of
+	// those, Main selects to_json.
+	JSONArray
+	// JSONObject makes Values[0] what to_json makes of the first row, or null of none;
+	// else it is like JSONArray.
+	JSONObject
+)
+
 // Result is the first row of a Tx's answering statement.
 type Result struct {
 	// Values are the columns in text format; nil is NULL. They are valid until
@@ -159,5 +178,8 @@ type Result struct {
 	// RowsAffected is the count in the command tag of Main.
 	RowsAffected int64
 
-	buf *[]byte
+	// buf holds Values; rows those that came from the statement before.
+	buf, rows *[]byte
+	// unfit is why the rows are no answer, although the database gave them.
+	unfit error
 }

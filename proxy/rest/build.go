@@ -69,6 +69,7 @@ func (p *planner) read(rel *catalog.Relation) (*plan, error) {
 	}
 	p.explain(pl)
 	pl.sql, pl.params = q.String(), q.Params
+	pl.rowwise = p.rowwise(pl)
 	p.complete(pl)
 	return pl, nil
 }

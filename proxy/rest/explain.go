@@ -75,6 +75,9 @@ func (h *Handler) Explain(ctx context.Context, hr *http.Request, caller pg.Calle
 	w := new(web.Response)
 	db := h.database(caller)
 	e := &Explanation{Tx: h.transaction(w, hr, r, pl, cat, caller)}
+	if pl.rowwise != nil {
+		e.Tx = pl.rowwise.instead(e.Tx)
+	}
 	e.Refused = h.checkCost(ctx, w, db, e.Tx, pl.guard)
 	option := "explain "
 	if analyze && e.Refused == nil {
@@ -95,7 +98,7 @@ func (h *Handler) Explain(ctx context.Context, hr *http.Request, caller pg.Calle
 // the first column of all rows.
 func (h *Handler) trial(ctx context.Context, db *pg.DB, tx *pg.Tx, sql string, args [][]byte) ([]byte, error) {
 	t := *tx
-	t.Check, t.Rollback, t.Lines, t.After = nil, true, true, pg.Statement{}
+	t.Check, t.Rollback, t.Rows, t.After = nil, true, pg.Lines, pg.Statement{}
 	t.Main = pg.Statement{SQL: sql, Args: args, Version: tx.Main.Version}
 	res, err := db.Do(ctx, &t)
 	if err != nil {

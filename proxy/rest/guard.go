@@ -258,7 +258,7 @@ func (h *Handler) checkCost(ctx context.Context, w *web.Response, db *pg.DB, tx 
 		return nil
 	}
 	t := *tx
-	t.Name, t.Check, t.Rollback, t.Lines = explains, nil, true, false
+	t.Name, t.Check, t.Rollback, t.Rows = explains, nil, true, pg.FirstRow
 	t.Main = pg.Statement{SQL: g.cost, Args: tx.Main.Args, Version: tx.Main.Version}
 	t.After = pg.Statement{}
 	logSQL(w, &t)

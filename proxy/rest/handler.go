@@ -319,8 +319,7 @@ func (h *Handler) run(w *web.Response, hr *http.Request, r *request, pl *plan, c
 	if err := h.checkCost(hr.Context(), w, db, tx, pl.guard); err != nil {
 		return nil, h.databaseError(guardError(err, pl), caller)
 	}
-	logSQL(w, tx)
-	raw, err := db.Do(hr.Context(), tx)
+	raw, err := pl.do(hr.Context(), w, db, tx)
 	if err != nil {
 		return nil, h.databaseError(guardError(err, pl), caller)
 	}

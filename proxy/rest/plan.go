@@ -20,6 +20,9 @@ type plan struct {
 	before []statement
 	// params tells for $1, $2 … the index of a value, or one of those below.
 	params []int
+	// rowwise is there for rows that the proxy can make JSON of; its statement has the
+	// same parameters.
+	rowwise *rowwise
 	// after is the statement behind it that gives the answer where counts is set:
 	// all that is known of the rows then is their number.
 	after  string

@@ -68,8 +68,10 @@ func readResult(raw *pg.Result, pl *plan) *result {
 		return &result{raw: raw, total: -1}
 	}
 	res := &result{
-		raw: raw, body: v[bodyColumn], headers: v[headersColumn], status: v[statusColumn],
-		page: pl.rows(raw), total: -1,
+		raw: raw, body: v[bodyColumn], page: pl.rows(raw), total: -1,
+	}
+	if len(v) > statusColumn { // else nobody could say anything
+		res.headers, res.status = v[headersColumn], v[statusColumn]
 	}
 	if pl.total > 0 {
 		res.total = number(v[pl.total])

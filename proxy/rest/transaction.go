@@ -21,7 +21,7 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 		Before:   h.beforeOf(pl),
 		Main:     pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Formats: pl.formats, Version: cat.Version},
 		After:    pg.Statement{SQL: pl.after},
-		Lines:    pl.media == mediaPlan,
+		Rows:     [...]pg.Rows{pg.FirstRow, pg.Lines}[b2i(pl.media == mediaPlan)],
 		Rollback: h.undoes(r),
 	}
 	for _, st := range r.statementsBefore(pl, cat.Version) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fluxbase/fluxbase/proxy/catalog"
 	"github.com/fluxbase/fluxbase/proxy/changes"
 	"github.com/fluxbase/fluxbase/proxy/pg"
 	"github.com/fluxbase/fluxbase/proxy/query"
@@ -267,17 +268,24 @@ func (p *planner) snapshot(q *query.SQL, pl *plan) {
 	if !p.r.revalidates || p.handler != nil || p.format != nil || p.page != nil || p.r.prefs.count > countExact || p.cfg.PreRequest != "" {
 		return
 	}
-	oids := p.root.oids(nil)
-	if oids == nil {
+	relations := p.root.plainRelations(nil)
+	if relations == nil {
 		return
 	}
-	pl.reads = "{" + strings.Join(oids, ",") + "}"
+	reads := []byte{'{'}
+	for i, rel := range relations {
+		if i > 0 {
+			reads = append(reads, ',')
+		}
+		reads = strconv.AppendUint(reads, uint64(rel.OID()), 10)
+	}
+	pl.reads = string(append(reads, '}'))
 	pl.snapshot = nextColumn + b2i(pl.total > 0) + b2i(pl.version > 0)
 	q.Add(", pg_current_snapshot()::text")
 }
 
-// oids adds the relations of n and its embeds to list; nil if functions are called.
-func (n *node) oids(list []string) []string {
+// plainRelations adds those of n and its embeds to list; nil if functions are called.
+func (n *node) plainRelations(list []*catalog.Relation) []*catalog.Relation {
 	rel := n.source.relation
 	if rel == nil || n.source.from != nil || n.link != nil && n.link.Function != nil {
 		return nil
@@ -298,12 +306,12 @@ func (n *node) oids(list []string) []string {
 	if !plainFilters(n.where, plain) || len(n.having) > 0 {
 		return nil
 	}
-	list = append(list, strconv.FormatUint(uint64(rel.OID()), 10))
+	list = append(list, rel)
 	if n.link != nil && n.link.Junction != nil {
-		list = append(list, strconv.FormatUint(uint64(n.link.Junction.Relation.OID()), 10))
+		list = append(list, n.link.Junction.Relation)
 	}
 	for _, k := range n.kids {
-		if list = k.oids(list); list == nil {
+		if list = k.plainRelations(list); list == nil {
 			return nil
 		}
 	}
