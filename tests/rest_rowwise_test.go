@@ -30,6 +30,10 @@ insert into public.things values
    '{a,"b c",null}', 'so "so"', (1, 'x"y'), array[(2, null)::public.pair], 'abc', '{"a" : 1}', '{"a" : 1}', '\x00ff', '[1,5)', '101', 12.5, 1),
   (2, null, null, null, null, null, 'infinity', 'infinity', null, null, null, null, null, null, null, null, null, null, null, null);
 create function public.shout(public.things) returns text language sql stable as $$ select upper($1.short) $$;
+create function public.some(first int, last int default 9) returns setof public.things language sql stable
+  as $$ select * from public.things where id between first and last order by id desc $$;
+create function public.counted() returns setof public.owners language sql volatile
+  as $$ insert into public.owners select max(id) + 1, 'new' from public.owners returning * $$;
 grant all on all tables in schema public to anon;
 `
 

@@ -12,7 +12,7 @@ import (
 // lives is less. The live heap is a few MiB: collected whenever as much has come
 // to it, which is Go's default, that would be hundreds of times a second under
 // load, and with a fixed higher percentage large bodies would fill the memory.
-const garbage = 24 << 20
+const garbage = 18 << 20
 
 // tuneGC follows the live heap until ctx ends. An operator's GOGC is left alone.
 func tuneGC(ctx context.Context) {

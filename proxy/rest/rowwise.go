@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -26,10 +27,10 @@ type rowwise struct {
 // afterRows asks for that, behind the rows.
 const afterRows = "select null, null" + gucs
 
-// rowwise gives that way for a read of a relation, whose plan is made; nil if there is
-// none.
+// rowwise gives that way for a read, whose plan is made, of a relation or of a function
+// that gives the rows of one; nil if there is none. Only what reads may run twice.
 func (p *planner) rowwise(pl *plan) *rowwise {
-	if p.r.method != "GET" || p.format != nil || p.handler != nil || p.page != nil || p.root.merges() ||
+	if pl.mode != readOnly || p.r.method == http.MethodHead || p.format != nil || p.handler != nil || p.page != nil || p.root.merges() ||
 		pl.total+pl.version+pl.snapshot > 0 {
 		return nil
 	}
@@ -74,7 +75,7 @@ type rowColumn struct {
 // rowColumns are those of n; nil if they are not known, or two have one name.
 func (n *node) rowColumns() []rowColumn {
 	rel := n.source.relation
-	if rel == nil || n.source.from != nil {
+	if rel == nil {
 		return nil
 	}
 	var list []rowColumn

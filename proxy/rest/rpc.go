@@ -309,6 +309,9 @@ func (p *planner) callStatement(pl *plan, f *catalog.Function) {
 		q.Add(") as ", rowName)
 	}
 	pl.sql, pl.params = q.String(), q.Params
+	if f.Returns.Set && f.Returns.Composite && !twice {
+		pl.rowwise = p.rowwise(pl)
+	}
 	p.complete(pl)
 }
 
