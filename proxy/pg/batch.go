@@ -35,7 +35,7 @@ const (
 	quick = 10 * time.Millisecond
 	// brief is one for which it is worth waiting although another is free: waking the
 	// database and us costs about as much as such a statement.
-	brief = 250 * time.Microsecond
+	brief = 400 * time.Microsecond
 )
 
 // lead sends tx, and behind it what waits and fits.
