@@ -183,8 +183,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.log.Info("stopping", "cause", context.Cause(ctx), "drain_delay", s.cfg.DrainDelay)
 	s.draining.Store(true)
 	wait(s.cfg.DrainDelay)
-	s.closing.Store(true)
+	// Who is told that a connection ends makes another, which must be refused by then:
+	// what waits to be accepted would be reset.
 	_ = l.Close()
+	s.closing.Store(true)
 	<-failed
 	wait(closeDelay)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.StopTimeout)

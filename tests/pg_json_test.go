@@ -37,6 +37,7 @@ func TestRowsBecomeTheJSONOfPostgres(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
 	db := openPG(t, d.URL(sql.Authenticator), nil)
+	unnamed := openPG(t, d.URL(sql.Authenticator), func(c *pg.Config) { c.PreparedStatements = false })
 	types := strings.Fields(strings.ReplaceAll(mustRun(t, db, pg.Tx{}, `select string_agg(replace(format_type(oid, null), ' ', '_'), ' ')
 		from pg_type where oid < 16384 and typtype <> 'p'`)[0], "\n", " "))
 	if len(types) < 100 {
@@ -88,7 +89,7 @@ func TestRowsBecomeTheJSONOfPostgres(t *testing.T) {
 				want := mustRun(t, db, tx, "select "+form.aggregate+"::text, count(*) from ("+inner+") as t")
 				by := tx
 				by.Rows = form.rows
-				for range 2 { // prepared the second time
+				for _, db := range []*pg.DB{db, db, unnamed} { // prepared the second time
 					if got := mustRun(t, db, by, inner); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 						t.Errorf("where %s with %v:\ngot  %q\nwant %q", where, settings, got, want)
 					}
@@ -167,5 +168,26 @@ func TestRowsWithoutJSONAreRefused(t *testing.T) {
 	_, err := runTx(t.Context(), db, pg.Tx{Mode: pg.ReadOnly, Rows: pg.JSONArray, After: pg.Statement{SQL: "select null, null"}}, "select 1 / (3 - i) as x from generate_series(1, 5) as i")
 	if sqlState(err) != "22012" {
 		t.Error(err)
+	}
+}
+
+// An answer that would be too long ends with the error of Postgres for a value that is,
+// and holds no memory for what comes after.
+func TestRowsMakeNoAnswerThatIsTooLong(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	db := openPG(t, d.URL(sql.Authenticator), func(c *pg.Config) { c.MaxAnswer = 1000 })
+	for _, form := range []pg.Rows{pg.JSONArray, pg.JSONObject} {
+		tx := pg.Tx{Caller: anon, Mode: pg.ReadOnly, Rows: form, After: pg.Statement{SQL: "select null, null, 'after'"}}
+		const fits, long = "select repeat('x', 900) as v", "select repeat('x', 100) as v, repeat('y', 1000 - i) from generate_series(1, 100) as i"
+		if got := mustRun(t, db, tx, fits); len(got) != 3 || got[1] != "1" || got[2] != "after" {
+			t.Error(got)
+		}
+		if _, err := runTx(t.Context(), db, tx, long); sqlState(err) != "54000" {
+			t.Error(err)
+		}
+		if got := mustRun(t, db, pg.Tx{}, "select current_user"); got[0] != "authenticator" {
+			t.Error(got)
+		}
 	}
 }

@@ -193,7 +193,7 @@ func (b *batch) readAnswer(st *step, rows Rows) (*Result, error) {
 			rows = FirstRow
 		}
 		r := new(Result)
-		if err = r.read(got.(*pgconn.ResultReader), rows, st.stmt); err != nil {
+		if err = r.read(got.(*pgconn.ResultReader), rows, st.stmt, b.s.maxAnswer); err != nil {
 			r.Free()
 			return nil, err
 		}

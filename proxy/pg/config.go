@@ -23,6 +23,9 @@ type Config struct {
 	PreparedStatements    bool          `envconfig:"FLUXBASE_DATABASE_PREPARED_STATEMENTS" default:"true" pgrst:"db-prepared-statements" desc:"Name statements and use them again. Set to false behind PgBouncer in transaction mode before 1.21."`
 	NameRequests          bool          `envconfig:"FLUXBASE_DATABASE_NAME_REQUESTS" default:"false" desc:"Make application_name \"fluxbase REQUEST_ID\" for as long as a request's transaction lasts, so that Postgres's log (%a in log_line_prefix) and pg_stat_activity name the request of each line."`
 	StatementCache        int           `envconfig:"FLUXBASE_DATABASE_STATEMENT_CACHE" default:"500" desc:"Prepared statements kept on each connection; bounds the memory of a backend, which holds a plan for each. Their texts take at most 1 MiB."`
+
+	// MaxAnswer is how many bytes what is made of rows may have (Tx.Rows); 0 is 1 GiB.
+	MaxAnswer int `ignored:"true"`
 }
 
 // Check applies the defaults to zero or negative numbers and reports what is

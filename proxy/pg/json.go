@@ -12,9 +12,10 @@ import (
 // is another than when the statement was planned.
 var ErrNoJSON = errors.New("a column's type has become one that only Postgres can make JSON of")
 
-// maxJSON is how long an answer may be: as long as a value of Postgres.
-const maxJSON = 1<<30 - 1
+// maxAnswer is how long an answer may be: as long as a value of Postgres.
+const maxAnswer = 1<<30 - 1
 
+// errTooLong is what Postgres says of such a value.
 var errTooLong = &pgconn.PgError{
 	Severity: "ERROR", Code: "54000", Message: "the answer would be longer than 1 GiB",
 	Hint: "ask for fewer rows or columns at a time",
@@ -69,8 +70,9 @@ func HasJSON(name string) bool {
 	return ok
 }
 
-// readJSON makes two values of all rows: their JSON and their number.
-func (r *Result) readJSON(rr *pgconn.ResultReader, rows Rows, prepared *stmt) {
+// readJSON makes two values of all rows: their JSON, of at most that length, and their
+// number.
+func (r *Result) readJSON(rr *pgconn.ResultReader, rows Rows, prepared *stmt, most int) {
 	columns := columnsOf(rr, prepared)
 	if columns == nil {
 		r.unfit = checkError{ErrNoJSON} // Close passes over the rows
@@ -90,7 +92,7 @@ func (r *Result) readJSON(rr *pgconn.ResultReader, rows Rows, prepared *stmt) {
 		case n > 1:
 			b = append(b, ", \n "...)
 		}
-		if b = appendRow(b, columns, rr.Values()); len(b) > maxJSON {
+		if b = appendRow(b, columns, rr.Values()); len(b) > most {
 			b, r.unfit = b[:0], errTooLong
 		}
 	}

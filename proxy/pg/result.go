@@ -17,10 +17,10 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &
 
 // read copies the first row, or what rows has made of all of them, out of the
 // connection's own buffer, which the next message overwrites.
-func (r *Result) read(rr *pgconn.ResultReader, rows Rows, prepared *stmt) error {
+func (r *Result) read(rr *pgconn.ResultReader, rows Rows, prepared *stmt, most int) error {
 	switch {
 	case rows >= JSONArray:
-		r.readJSON(rr, rows, prepared)
+		r.readJSON(rr, rows, prepared, most)
 	case rr.NextRow():
 		values := rr.Values()
 		r.Values = make([][]byte, len(values))

@@ -15,6 +15,8 @@ import (
 type session struct {
 	conn *pgconn.PgConn
 	max  int // 0: never name a statement
+	// maxAnswer is how long what is made of rows may be.
+	maxAnswer int
 	// nameRequests has requests named in application_name.
 	nameRequests bool
 	becomes      map[becomeKey]string
@@ -90,6 +92,9 @@ func newSession(conn *pgconn.PgConn, cfg *Config, stats *statementStats) *sessio
 	}
 	if !cfg.PreparedStatements {
 		s.max = 0
+	}
+	if s.maxAnswer = cfg.MaxAnswer; s.maxAnswer == 0 {
+		s.maxAnswer = maxAnswer
 	}
 	s.watcher = ctxwatch.NewContextWatcher(s.canceller)
 	return s

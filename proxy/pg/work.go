@@ -14,7 +14,7 @@ type Conn struct{ conn *pgconn.PgConn }
 // Run runs one statement and gives its first row; the caller must Free the result.
 func (c Conn) Run(ctx context.Context, st Statement) (*Result, error) {
 	r := new(Result)
-	if err := r.read(c.conn.ExecParams(ctx, st.SQL, st.Args, nil, nil, nil), FirstRow, nil); err != nil {
+	if err := r.read(c.conn.ExecParams(ctx, st.SQL, st.Args, nil, nil, nil), FirstRow, nil, 0); err != nil {
 		r.Free()
 		return nil, err
 	}

@@ -59,6 +59,9 @@ func (p *planner) rowwise(pl *plan) *rowwise {
 	q.Add(" from (")
 	p.rows(q)
 	q.Add(") as ", rowName)
+	if !slices.Equal(q.Params, pl.params) {
+		return nil
+	}
 	w.sql = q.String()
 	relations := p.root.plainRelations(nil)
 	w.inert = relations != nil && p.cfg.PreRequest == "" &&
