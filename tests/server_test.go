@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	osexec "os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -230,6 +234,14 @@ func (s *server) pause(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.resume)
+	// The signal is on its way; meanwhile threads on other cores go on.
+	eventually(t, "all threads stand still", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+		return err == nil && len(threads) > 0 && !slices.ContainsFunc(threads, func(thread string) bool {
+			stat, err := os.ReadFile(thread)
+			return err != nil || !bytes.Contains(stat, []byte(") T "))
+		})
+	})
 }
 
 func (s *server) resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
