@@ -19,6 +19,9 @@ create type public.pair as (a int, b text);
 create domain public.short as varchar(5);
 create function public.json(public.mood) returns json language sql immutable as $$ select json_build_object('mood', $1::text) $$;
 create cast (public.mood as json) with function public.json(public.mood);
+-- None of these is meant.
+create function public.to_json(timestamptz) returns json language sql immutable as $$ select '"ours"'::json $$;
+create function public.to_json(text[]) returns json language sql immutable as $$ select '"ours"'::json $$;
 create table public.owners (id int primary key, name text);
 create table public.things (
   id int primary key, "a ""name"", \é" text, flag boolean, n numeric, f double precision, u uuid,

@@ -53,7 +53,7 @@ func (p *planner) rowwise(pl *plan) *rowwise {
 		if c.json {
 			q.Column(rowName, c.name)
 		} else {
-			q.Add("to_json(").Column(rowName, c.name).Add(") as ").Ident(c.name)
+			q.Add("pg_catalog.to_json(").Column(rowName, c.name).Add(") as ").Ident(c.name)
 		}
 	}
 	q.Add(" from (")
