@@ -104,6 +104,44 @@ func TestWaitingReadsShareATripAndNothingElse(t *testing.T) {
 	}
 }
 
+// An error in a trip is no other's: not even the names of columns that are learned behind
+// it, by a statement of which so far nothing but an error came.
+func TestAnErrorLeavesTheColumnsOfOthersAlone(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	db := openPG(t, d.URL(sql.Authenticator), nil)
+	tx := pg.Tx{Caller: anon, Mode: pg.ReadOnly, Rows: pg.JSONArray, After: pg.Statement{SQL: `select null, null, 1, 2, 3`}}
+	const divide, other = `select 6 / $1::int as a`, `select 60 / $1::int as b, 'c' as c, $1::int as d`
+	mustRun(t, db, tx, divide, "1")
+	if _, err := runTx(t.Context(), db, tx, other, "0"); sqlState(err) != "22012" {
+		t.Fatal(err)
+	}
+
+	g := closeGate(t, d, db)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := runTx(t.Context(), db, tx, divide, "0"); sqlState(err) != "22012" {
+			t.Errorf("got %v, want a division by zero", err)
+		}
+	})
+	eventually(t, "the error waits", func() bool { return db.Stat().Waiting == 1 })
+	for i := range 3 {
+		wg.Go(func() {
+			n := fmt.Sprint(i + 1)
+			want := fmt.Sprintf(`[{"b":%d,"c":"c","d":%d}]`, 60/(i+1), i+1)
+			if got, err := runTx(t.Context(), db, tx, other, n); err != nil || len(got) != 5 || got[0] != want || got[1] != "1" || got[4] != "3" {
+				t.Errorf("got %q, %v, want %s", got, err, want)
+			}
+		})
+	}
+	eventually(t, "all wait", func() bool { return db.Stat().Waiting == 4 })
+	g.open(t)
+	wg.Wait()
+	if db.Stat().Shared == 0 {
+		t.Error("none went together")
+	}
+}
+
 // Brief reads go together although connections are free, and each gets its own answer.
 func TestBriefReadsShareATripWhileConnectionsAreFree(t *testing.T) {
 	t.Parallel()

@@ -67,7 +67,16 @@ func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
 func (b *batch) run(ctx context.Context, tx *Tx) (*Result, error) {
 	defer b.pass()
 	b.s.watcher.Watch(ctx)
+	read := false
+	defer func() {
+		if !read { // it panicked: nobody after it may take what is left for their own answer
+			b.s.watcher.Unwatch()
+			b.lost = errHalfRead
+			_ = b.s.conn.Conn().Close()
+		}
+	}()
 	res, err := b.read(tx.Rows)
+	read = true
 	b.s.watcher.Unwatch()
 	// Its share of the trip: an answer that is read late may have come early.
 	b.answered++
@@ -81,6 +90,9 @@ func (b *batch) run(ctx context.Context, tx *Tx) (*Result, error) {
 	}
 	return res, err
 }
+
+// errHalfRead is what those hear whose answers came behind one that nobody has read.
+var errHalfRead = errors.New("an answer before this one was not read to its end")
 
 // repeatError is a failure after which the transaction may run again.
 type repeatError struct{ error }

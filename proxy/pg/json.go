@@ -114,7 +114,12 @@ func columnsOf(rr *pgconn.ResultReader, prepared *stmt) []jsonColumn {
 	if prepared != nil && prepared.json != nil {
 		return prepared.json
 	}
-	fields := rr.FieldDescriptions()
+	var fields []pgconn.FieldDescription
+	if prepared != nil && prepared.desc != nil {
+		fields = prepared.desc.Fields // those that rr has may be another statement's, after an error in the same trip
+	} else {
+		fields = rr.FieldDescriptions()
+	}
 	if len(fields) == 0 {
 		return nil
 	}
