@@ -60,7 +60,7 @@ var (
 	poolWaiting = prometheus.NewDesc("fluxbase_database_waiting",
 		"Requests that wait for a connection now.", []string{"pool"}, nil)
 	poolShared = prometheus.NewDesc("fluxbase_database_shared_trips_total",
-		"Reads that found every connection at work and went along with another.", []string{"pool"}, nil)
+		"Reads and inserts that went along with another of their kind instead of waiting for a connection.", []string{"pool"}, nil)
 	poolGaveUp = prometheus.NewDesc("fluxbase_database_acquire_failures_total",
 		"Transactions that got no connection in time.", []string{"pool"}, nil)
 	statementHits = prometheus.NewDesc("fluxbase_database_statement_cache_hits_total",

@@ -15,7 +15,7 @@ import (
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
 
-// gate keeps the only connection of db at work until it is opened.
+// gate keeps all connections of db at work until it is opened.
 type gate struct {
 	lock pgx.Tx
 	held chan error
@@ -31,15 +31,18 @@ func closeGate(t *testing.T, d *dbtest.DB, db *pg.DB) *gate {
 	if _, err := lock.Exec(t.Context(), `lock public.gate`); err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{lock, make(chan error, 1)}
-	go func() {
-		_, err := runTx(t.Context(), db, pg.Tx{Caller: anon}, `select count(*)::text from public.gate`)
-		g.held <- err
-	}()
-	eventually(t, "the only connection is at work", func() bool {
+	all := int(db.Stat().Max)
+	g := &gate{lock, make(chan error, all)}
+	for range all {
+		go func() {
+			_, err := runTx(t.Context(), db, pg.Tx{Caller: anon}, `select count(*)::text from public.gate`)
+			g.held <- err
+		}()
+	}
+	eventually(t, "every connection is at work", func() bool {
 		var waits int
 		const ask = `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-		return lock.QueryRow(t.Context(), ask).Scan(&waits) == nil && waits == 1
+		return lock.QueryRow(t.Context(), ask).Scan(&waits) == nil && waits == all
 	})
 	return g
 }
@@ -49,8 +52,10 @@ func (g *gate) open(t *testing.T) {
 	if err := g.lock.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-g.held; err != nil {
-		t.Error(err)
+	for range cap(g.held) {
+		if err := <-g.held; err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -211,6 +216,124 @@ func TestGivingUpLeavesNeighboursAlone(t *testing.T) {
 	wg.Wait()
 	if got := mustRun(t, db, tx, nap, "0"); got[0] != "awake" {
 		t.Errorf("afterwards: got %q", got)
+	}
+}
+
+const addNote = `insert into public.notes (id) values ($1::int) returning id::text`
+
+// inserter gives a pool of so many connections, and a transaction that inserts notes.
+func inserter(t *testing.T, connections int) (*dbtest.DB, *pg.DB, pg.Tx) {
+	t.Helper()
+	d := dbtest.New(t)
+	exec(t, d, `create table public.notes (id int primary key, owner text default current_user);
+		grant select, insert on public.notes to anon, authenticated`)
+	db := openPG(t, d.URL(sql.Authenticator), func(c *pg.Config) { c.MaxConnections, c.MinConnections = connections, connections })
+	return d, db, pg.Tx{Caller: anon, Inserts: true}
+}
+
+// Inserts that found every connection at work go together; each happens once, as its own
+// caller, and one that fails is no other's.
+func TestWaitingInsertsShareATripAndHappenOnce(t *testing.T) {
+	t.Parallel()
+	d, db, tx := inserter(t, 1)
+	other := tx
+	other.Caller = pg.Caller{Role: "authenticated", Claims: "authenticated"}
+	mustRun(t, db, tx, addNote, "-1")
+	mustRun(t, db, other, addNote, "0")
+
+	g := closeGate(t, d, db)
+	var wg sync.WaitGroup
+	for i := range 16 {
+		as := []pg.Tx{tx, other}[i%2]
+		id, want := fmt.Sprint(i), ""
+		if i%4 == 3 {
+			id, want = "0", "23505"
+		}
+		if i == 0 {
+			id = "16"
+		}
+		wg.Go(func() {
+			got, err := runTx(t.Context(), db, as, addNote, id)
+			if sqlState(err) != want || err == nil && got[0] != id {
+				t.Errorf("%s: got %q, %v, want %q", id, got, err, want)
+			}
+		})
+	}
+	eventually(t, "all wait", func() bool { return db.Stat().Waiting == 16 })
+	g.open(t)
+	wg.Wait()
+	if db.Stat().Shared == 0 {
+		t.Error("none went together")
+	}
+	var anons, others int
+	const count = `select count(*) filter (where owner = 'anon'), count(*) filter (where owner = 'authenticated') from public.notes where id > 0`
+	if err := d.Conn(t).QueryRow(t.Context(), count).Scan(&anons, &others); err != nil || anons != 8 || others != 4 {
+		t.Errorf("%d rows of one and %d of the other, %v; want 8 and 4", anons, others, err)
+	}
+}
+
+// Reads never wait behind an insert: another's key may hold that up for long. Who gives up
+// such an insert takes nobody along.
+func TestInsertsShareATripWithInsertsAlone(t *testing.T) {
+	t.Parallel()
+	d, db, tx := inserter(t, 2)
+	const whoami = `select current_user::text`
+	read := pg.Tx{Caller: anon, Mode: pg.ReadOnly}
+	var warm sync.WaitGroup // both connections should know both statements for quick ones
+	for i := range 8 {
+		warm.Go(func() {
+			for n := range 8 {
+				_, err := runTx(t.Context(), db, tx, addNote, fmt.Sprint(-1-8*i-n))
+				if _, also := runTx(t.Context(), db, read, whoami); err != nil || also != nil {
+					t.Error(err, also)
+				}
+			}
+		})
+	}
+	warm.Wait()
+
+	blocker, err := d.Conn(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := blocker.Exec(t.Context(), `insert into public.notes (id) values (1)`); err != nil {
+		t.Fatal(err)
+	}
+	g := closeGate(t, d, db)
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	var inserts, reads sync.WaitGroup
+	inserts.Go(func() {
+		if _, err := runTx(ctx, db, tx, addNote, "1"); err == nil {
+			t.Error("a key was inserted twice")
+		}
+	})
+	eventually(t, "the first waits", func() bool { return db.Stat().Waiting == 1 })
+	for i := range 4 {
+		inserts.Go(func() {
+			id := fmt.Sprint(2 + i)
+			if got, err := runTx(t.Context(), db, tx, addNote, id); err != nil || got[0] != id {
+				t.Errorf("%s: got %q, %v", id, got, err)
+			}
+		})
+		reads.Go(func() {
+			if got, err := runTx(t.Context(), db, read, whoami); err != nil || got[0] != "anon" {
+				t.Errorf("a read: got %q, %v", got, err)
+			}
+		})
+	}
+	eventually(t, "all wait", func() bool { return db.Stat().Waiting == 9 })
+	g.open(t)
+	reads.Wait() // the first insert still waits for its key
+	giveUp()
+	inserts.Wait()
+	if err := blocker.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var ids []int32
+	const list = `select array_agg(id order by id) from public.notes where id > 0`
+	if err := d.Conn(t).QueryRow(t.Context(), list).Scan(&ids); err != nil || !slices.Equal(ids, []int32{2, 3, 4, 5}) {
+		t.Errorf("there are %v, %v; want 2 to 5", ids, err)
 	}
 }
 

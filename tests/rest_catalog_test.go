@@ -51,6 +51,38 @@ func TestStoredCatalogIsThatOfTheFixture(t *testing.T) {
 	}
 }
 
+// Only inserts that fire nothing of the application's go along with others.
+func TestCatalogTellsWhatInsertsFire(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	exec(t, db, `create function public.nothing() returns trigger language plpgsql as 'begin return new; end';
+		create table public.parent (id int primary key);
+		create table public.silent (id int references public.parent on delete cascade);
+		create trigger t after update or delete on public.silent for each row execute function public.nothing();
+		create table public.before (id int);
+		create trigger t before insert on public.before for each row execute function public.nothing();
+		create table public.after (id int);
+		create trigger t after insert on public.after for each statement execute function public.nothing();
+		create table public.deferred (id int);
+		create constraint trigger t after insert or update on public.deferred deferrable initially deferred
+		  for each row execute function public.nothing()`)
+	document, err := catalog.Document(t.Context(), openPG(t, db.URL(sql.Authenticator), nil), publicOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := catalog.Parse(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct{ plain, untriggered bool }{
+		"silent": {true, true}, "before": {false, false}, "after": {true, false}, "deferred": {true, false},
+	} {
+		if r := c.Relation("public", name); r.Plain != want.plain || r.Untriggered != want.untriggered {
+			t.Errorf("%s: plain %t, untriggered %t; want %v", name, r.Plain, r.Untriggered, want)
+		}
+	}
+}
+
 // describe writes all that a catalogue says of schema public.
 func describe(t *testing.T, document []byte) string {
 	t.Helper()
@@ -62,7 +94,8 @@ func describe(t *testing.T, document []byte) string {
 	var b strings.Builder
 	for _, name := range s.RelationNames() {
 		r := c.Relation("public", name)
-		fmt.Fprintf(&b, "%s %c insert=%t update=%t delete=%t key=%v\n", r.Name, r.Kind, r.Insertable, r.Updatable, r.Deletable, r.PrimaryKey)
+		fmt.Fprintf(&b, "%s %c insert=%t update=%t delete=%t key=%v plain=%t untriggered=%t inert=%t\n",
+			r.Name, r.Kind, r.Insertable, r.Updatable, r.Deletable, r.PrimaryKey, r.Plain, r.Untriggered, r.Inert)
 		for _, col := range r.Columns {
 			fmt.Fprintf(&b, "  %d %s %s %s null=%t default=%q identity=%s max=%d enum=%v\n",
 				col.Position, col.Name, col.Type, col.Base, col.Nullable, col.Default, col.Identity, col.MaxLength, col.Enum)

@@ -51,6 +51,9 @@ type Relation struct {
 	// Plain tells a table into which a row is put as it is, or not at all with an
 	// error: neither a trigger nor a rule can leave it out.
 	Plain bool
+	// Untriggered tells a table of which no trigger of the application's fires when a row
+	// is put in.
+	Untriggered bool
 	// Inert tells a table of which rows are read without anything of the application's:
 	// neither a policy nor a view's query, and no types but Postgres's own, enums, and
 	// domains over what pg.HasJSON knows.

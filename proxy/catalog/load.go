@@ -168,6 +168,7 @@ type wireRelation struct {
 	Comment string       `json:"c"`
 	Heirs   bool         `json:"h"`
 	Plain   bool         `json:"pl"`
+	Fires   bool         `json:"fi"`
 	Secured bool         `json:"rs"`
 	Granted bool         `json:"cg"`
 	Events  int          `json:"u"`
@@ -294,7 +295,7 @@ const firstUserOID = 16384
 
 func (w *wireRelation) relation() *Relation {
 	r := &Relation{
-		Schema: w.Schema, Name: w.Name, Kind: w.Kind[0], Comment: w.Comment, Inherited: w.Heirs, Plain: w.Plain,
+		Schema: w.Schema, Name: w.Name, Kind: w.Kind[0], Comment: w.Comment, Inherited: w.Heirs, Plain: w.Plain, Untriggered: !w.Fires,
 		Insertable: w.Events&8 != 0, Updatable: w.Events&4 != 0, Deletable: w.Events&16 != 0,
 		Columns: make([]*Column, len(w.Columns)),
 		oid:     w.OID,

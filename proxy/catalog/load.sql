@@ -33,7 +33,8 @@ relation as (
     -- No rule, and no trigger before insert: those could leave out a row.
     c.relkind = 'r' and not c.relhasrules and not exists (
       select from pg_trigger as g
-      where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 6 = 6) as plain
+      where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 6 = 6) as plain,
+    exists (select from pg_trigger as g where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 4 = 4) as fires
   from pg_class as c
   join exposed as n on n.oid = c.relnamespace
   where c.relkind in ('r', 'v', 'm', 'f', 'p')
@@ -162,6 +163,7 @@ select json_build_object(
       'c', obj_description(r.oid, 'pg_class'),
       'h', r.inherited,
       'pl', r.plain,
+      'fi', r.fires,
       'rs', r.relrowsecurity,
       -- 8 insert, 4 update, 16 delete; costly, so only where it is in doubt.
       'u', case

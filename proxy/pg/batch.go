@@ -51,7 +51,9 @@ func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
 	share := b.brief || b.s.within(quick, tx)
 	b.s.sendTx(b.p, tx)
 	if share {
-		b.followers = db.queue.join(b.brief, func(tx *Tx) bool { return b.s.within(limit, tx) })
+		b.followers = db.queue.join(b.brief, func(other *Tx) bool {
+			return other.Inserts == tx.Inserts && b.s.within(limit, other)
+		})
 		for _, w := range b.followers {
 			b.s.sendTx(b.p, w.tx)
 		}
@@ -118,10 +120,13 @@ func (b *batch) mayRepeat(ctx context.Context, tx *Tx, err error) bool {
 		b.s.forget() // the transaction was rolled back whole
 		return true
 	}
-	// The server went away before or while it read, or the cancellation of a
-	// neighbour came late and met this one; a statement_timeout of its own has the
-	// same code.
-	return tx.Mode == ReadOnly && (pgErr.Code == adminShutdown || b.s.canceller.used && pgErr.Code == queryCanceled)
+	// The cancellation of a neighbour came late and met this one, which was undone whole; a
+	// statement_timeout of its own has the same code.
+	if b.s.canceller.used && pgErr.Code == queryCanceled {
+		return tx.shareable()
+	}
+	// The server went away before or while it read. A write may have been committed by then.
+	return tx.Mode == ReadOnly && pgErr.Code == adminShutdown
 }
 
 // read takes the answers up to and with the next Sync, and returns the first

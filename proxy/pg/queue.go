@@ -51,7 +51,7 @@ func newQueue(size int) *queue {
 // the batch in which tx is under way already.
 func (q *queue) enter(ctx context.Context, tx *Tx, patience time.Duration) (*batch, error) {
 	q.mu.Lock()
-	held := q.free > 0 && q.brief >= q.enough && tx.shareable()
+	held := q.free > 0 && q.brief >= q.enough && !tx.Inserts && tx.shareable()
 	if q.free > 0 && !held {
 		q.free--
 		q.mu.Unlock()

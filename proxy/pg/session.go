@@ -197,18 +197,17 @@ func (s *session) took(tx *Tx, d time.Duration) {
 	}
 }
 
-// shareable tells a transaction that may be sent with others: one that only reads,
-// which no row lock can hold up and which may run again if a neighbour's cancellation
-// hits it.
+// shareable tells a transaction that may be sent with others of its kind: one that only
+// reads, which no row lock can hold up, or that only inserts, which hardly any does.
 func (tx *Tx) shareable() bool {
-	return tx.Mode == ReadOnly && tx.Main.SQL != "" && !tx.named() && tx.First.SQL == "" && len(tx.Before) == 0
+	return (tx.Mode == ReadOnly || tx.Inserts) && tx.Main.SQL != "" && !tx.named() && tx.First.SQL == "" && len(tx.Before) == 0
 }
 
 // within tells whether tx may be sent with others here: its statements are prepared,
 // and the main one took less than limit. All of them give columns, because after an
 // error pgconn confuses the descriptions of those that it skips.
 func (s *session) within(limit time.Duration, tx *Tx) bool {
-	if !tx.shareable() {
+	if !tx.shareable() || limit == brief && tx.Inserts {
 		return false
 	}
 	e, ok := s.named[tx.key(&tx.Main)]

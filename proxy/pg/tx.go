@@ -137,6 +137,9 @@ type Tx struct {
 	Rollback bool
 	// Rows says what is made of the rows of Main.
 	Rows Rows
+	// Inserts tells that Main does no more than put rows into tables and answer, and fires
+	// nothing of the application's: what can hold it up is another with the same key.
+	Inserts bool
 	// readWrite has the transaction begun by that name, where the login's own
 	// default is read-only: no query may come before.
 	readWrite bool

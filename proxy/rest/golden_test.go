@@ -13,7 +13,7 @@ import (
 var update = flag.Bool("update", false, "write testdata/*.golden anew")
 
 // Each testdata/*.golden holds requests, one a block, and the statements that
-// are built of them. The first line of a block is "> METHOD path | header | body".
+// are built of them; "by rows" is the one that goes first where there is one. The first line of a block is "> METHOD path | header | body".
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.golden")
@@ -69,6 +69,12 @@ func TestGolden(t *testing.T) {
 					fmt.Fprintf(&got, "%s\n", st.sql)
 				}
 				fmt.Fprintf(&got, "%s\n", pl.sql)
+				if w := pl.rowwise; w != nil {
+					fmt.Fprintf(&got, "by rows%s: %s\n", [...]string{"", ", inert"}[b2i(w.inert)], w.sql)
+				}
+				if pl.inserts {
+					got.WriteString("shares a trip with other inserts\n")
+				}
 				for i, arg := range r.bind(pl.params) {
 					fmt.Fprintf(&got, "$%d %s\n", i+1, arg)
 				}

@@ -27,8 +27,9 @@ type plan struct {
 	// all that is known of the rows then is their number.
 	after  string
 	counts bool
-	// one tells a write of one row, no more and no fewer.
-	one bool
+	// one tells a write of one row, no more and no fewer; inserts, that it sets off nothing
+	// of the application's.
+	one, inserts bool
 	// silent is the statement of such a write whose row nobody asks for, made so that
 	// isSilent behind it fails where the answer is not what it always is. told says that
 	// it did, once: it is the one thing that changes.

@@ -22,6 +22,7 @@ func (h *Handler) transaction(w *web.Response, hr *http.Request, r *request, pl 
 		Main:     pg.Statement{SQL: pl.sql, Args: r.bind(pl.params), Formats: pl.formats, Version: cat.Version},
 		After:    pg.Statement{SQL: pl.after},
 		Rows:     [...]pg.Rows{pg.FirstRow, pg.Lines}[b2i(pl.media == mediaPlan)],
+		Inserts:  pl.inserts,
 		Rollback: h.undoes(r),
 	}
 	for _, st := range r.statementsBefore(pl, cat.Version) {

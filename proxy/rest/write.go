@@ -47,6 +47,7 @@ func (p *planner) write(rel *catalog.Relation) (*plan, error) {
 	switch {
 	case p.insertsOne(rel):
 		pl.one = true
+		pl.inserts = rel.Untriggered && (p.r.prefs.returning != returnRepresentation || p.root.plainRelations(nil) != nil)
 		q.Add(" returning ")
 		p.answerRow(q, pl, rel)
 		pl.sql = q.String()
