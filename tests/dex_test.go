@@ -36,12 +36,7 @@ type dex struct {
 // itself new keys all the time.
 func startDex(t *testing.T) *dex {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
+	address := "127.0.0.1:" + freePort(t)
 	hash, err := bcrypt.GenerateFromPassword([]byte("a password"), bcrypt.DefaultCost)
 	if err != nil {
 		t.Fatal(err)

@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/fluxbase/fluxbase/cmd/fluxbase/cluster"
 	"github.com/fluxbase/fluxbase/tests/dbtest"
 )
 
@@ -468,16 +470,11 @@ func TestDocsNameWhatExists(t *testing.T) {
 // freePort is one that nothing listens on now.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := cluster.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return strconv.Itoa(port)
 }
 
 // serveFolder is the static web server that a reader has.

@@ -35,22 +35,11 @@ func startRedis(t *testing.T, address string) *osexec.Cmd {
 	return cmd
 }
 
-// freeAddress is one that nobody listens on now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // Two processes count in one Redis; when it is killed they go on in Postgres, and when it
 // is back they count there again.
 func TestLimitsInRedis(t *testing.T) {
 	t.Parallel()
-	address := freeAddress(t)
+	address := "127.0.0.1:" + freePort(t)
 	first := startRedis(t, address)
 	db := dbtest.New(t)
 	exec(t, db, limitsFixture+`; select ratelimit.set_rule('strict', 'rest', 'all', 100, '10 h', strict => true)`)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -101,14 +102,28 @@ func (c *Cluster) choosePort(want int) (int, error) {
 			want, _ = strconv.Atoi(strings.TrimSpace(text))
 		}
 	}
-	for _, port := range []int{want, 0} {
-		l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			port = l.Addr().(*net.TCPAddr).Port
-			return port, l.Close()
+	if want != 0 && isFree(want) {
+		return want, nil
+	}
+	return FreePort()
+}
+
+// FreePort returns a port on 127.0.0.1 that nobody listens at. It is below those that
+// systems give to whoever connects to something (from 32768 on), so that it is free again
+// after its owner has left it for a while.
+func FreePort() (int, error) {
+	const from, to = 15432, 32768
+	for range 1000 {
+		if port := from + rand.N(to-from); isFree(port) {
+			return port, nil
 		}
 	}
 	return 0, errors.New("no free port on 127.0.0.1")
+}
+
+func isFree(port int) bool {
+	l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+	return err == nil && l.Close() == nil
 }
 
 // openLog appends to the log, or begins a new one when it has grown large, and
