@@ -13,7 +13,8 @@ import (
 var update = flag.Bool("update", false, "write testdata/*.golden anew")
 
 // Each testdata/*.golden holds requests, one a block, and the statements that
-// are built of them; "by rows" is the one that goes first where there is one. The first line of a block is "> METHOD path | header | body".
+// are built of them; "by rows" is the one that goes first where there is one. The first
+// line of a block is "> METHOD path | header | body".
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.golden")
