@@ -21,8 +21,9 @@ const (
 // queueConnections are for the dispatcher, the keeper and metrics.
 const queueConnections = 3
 
-// queue makes what looks after the queue of jobs and works on it.
-func queue(ctx context.Context, set *settings, l net.Listener, f *front, deps *proxy.Deps) (err error) {
+// openQueue opens the pools of jobs. It is called before anything runs in the background,
+// which may look for a pool.
+func (f *front) openQueue(ctx context.Context, set *settings) (err error) {
 	for name, connections := range map[string]int{queuePool: queueConnections, workPool: set.Jobs.Concurrency} {
 		if name == workPool && !set.Jobs.Work {
 			continue
@@ -31,6 +32,11 @@ func queue(ctx context.Context, set *settings, l net.Listener, f *front, deps *p
 			return fmt.Errorf("FLUXBASE_SERVICE_DATABASE_URL: %w", err)
 		}
 	}
+	return nil
+}
+
+// queue makes what looks after the queue of jobs and works on it.
+func queue(ctx context.Context, set *settings, l net.Listener, f *front, deps *proxy.Deps) error {
 	deps.Reg.MustRegister(dispatch.NewMetrics(f.pools[queuePool]))
 	keeper := dispatch.NewKeeper(f.pools[queuePool], deps.Log)
 	f.background.Go(func() { f.waker.Run(ctx) })

@@ -151,6 +151,9 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 		if set.DB.ServiceDatabaseURL == "" {
 			log.Info("jobs are not served", "missing", errNoService)
 		} else {
+			if err := front.openQueue(ctx, set); err != nil {
+				return err
+			}
 			front.waker = wake.New(pools[servicePool], log)
 		}
 	}

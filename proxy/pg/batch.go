@@ -45,7 +45,7 @@ func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
 	b.p = b.s.conn.StartPipeline(context.Background())
 	b.s.canceller.used = false
 	limit := brief
-	if b.brief = b.s.within(brief, tx); !b.brief {
+	if b.brief = !tx.Inserts && b.s.within(brief, tx); !b.brief {
 		limit = quick
 	}
 	share := b.brief || b.s.within(quick, tx)

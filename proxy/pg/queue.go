@@ -32,6 +32,7 @@ type queue struct {
 	// to return and go along with the next, although a connection may be free.
 	brief, enough int
 	waiting       list.List // of *waiter
+	waiters       sync.Pool
 }
 
 // waiter is a transaction that found every connection at work.
@@ -39,8 +40,28 @@ type waiter struct {
 	tx *Tx
 	// turn brings nil when a connection is free for it, or the batch that it was
 	// sent with. It holds one, so that whoever says so goes on at once.
-	turn chan *batch
-	at   *list.Element // nil once it was chosen
+	turn  chan *batch
+	timer *time.Timer
+	at    *list.Element // nil once it was chosen
+}
+
+// waiter gives one that has waited before, with its channel and timer, if there is one:
+// most reads of a busy server wait for a moment.
+func (q *queue) waiter(tx *Tx) *waiter {
+	w, ok := q.waiters.Get().(*waiter)
+	if !ok {
+		w = &waiter{turn: make(chan *batch, 1), timer: time.NewTimer(time.Hour)}
+	}
+	w.tx = tx
+	return w
+}
+
+// done ends the wait of w, which is in no queue any more and has had its turn if one was
+// given to it.
+func (q *queue) done(w *waiter) {
+	w.timer.Stop()
+	w.tx = nil
+	q.waiters.Put(w)
 }
 
 func newQueue(size int) *queue {
@@ -57,16 +78,16 @@ func (q *queue) enter(ctx context.Context, tx *Tx, patience time.Duration) (*bat
 		q.mu.Unlock()
 		return nil, nil
 	}
-	w := &waiter{tx: tx, turn: make(chan *batch, 1)}
-	w.at = q.waiting.PushBack(w)
-	q.mu.Unlock()
-
 	until := patience
 	if held {
 		until = min(heldBack, patience)
 	}
-	timer := time.NewTimer(until)
-	defer timer.Stop()
+	w := q.waiter(tx)
+	defer q.done(w)
+	w.at = q.waiting.PushBack(w)
+	q.mu.Unlock()
+
+	w.timer.Reset(until)
 	var err error
 	for err == nil {
 		select {
@@ -74,7 +95,7 @@ func (q *queue) enter(ctx context.Context, tx *Tx, patience time.Duration) (*bat
 			return b, nil
 		case <-ctx.Done():
 			err = ctx.Err()
-		case <-timer.C:
+		case <-w.timer.C:
 			if !held {
 				err = web.PoolTimeout
 				continue
@@ -83,7 +104,7 @@ func (q *queue) enter(ctx context.Context, tx *Tx, patience time.Duration) (*bat
 				return nil, nil
 			}
 			held = false
-			timer.Reset(patience - until)
+			w.timer.Reset(patience - until)
 		}
 	}
 	q.mu.Lock()

@@ -207,7 +207,7 @@ func (tx *Tx) shareable() bool {
 // and the main one took less than limit. All of them give columns, because after an
 // error pgconn confuses the descriptions of those that it skips.
 func (s *session) within(limit time.Duration, tx *Tx) bool {
-	if !tx.shareable() || limit == brief && tx.Inserts {
+	if !tx.shareable() {
 		return false
 	}
 	e, ok := s.named[tx.key(&tx.Main)]

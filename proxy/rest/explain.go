@@ -76,7 +76,7 @@ func (h *Handler) Explain(ctx context.Context, hr *http.Request, caller pg.Calle
 	db := h.database(caller)
 	e := &Explanation{Tx: h.transaction(w, hr, r, pl, cat, caller)}
 	if pl.rowwise != nil {
-		e.Tx = pl.rowwise.instead(e.Tx)
+		pl.rowwise.instead(e.Tx)
 	}
 	e.Refused = h.checkCost(ctx, w, db, e.Tx, pl.guard)
 	option := "explain "

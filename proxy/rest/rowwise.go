@@ -114,22 +114,23 @@ func (n *node) rowColumns() []rowColumn {
 	return list
 }
 
-// instead gives the transaction that goes this way and not that of tx.
-func (w *rowwise) instead(tx *pg.Tx) *pg.Tx {
-	t := *tx
-	t.Main.SQL, t.Rows = w.sql, w.rows
-	if !w.inert || slices.ContainsFunc(t.Settings, func(s pg.Setting) bool { return strings.HasPrefix(s.Name, "response.") }) {
-		t.After = pg.Statement{SQL: afterRows}
+// instead has tx go this way.
+func (w *rowwise) instead(tx *pg.Tx) {
+	tx.Main.SQL, tx.Rows = w.sql, w.rows
+	if !w.inert || slices.ContainsFunc(tx.Settings, func(s pg.Setting) bool { return strings.HasPrefix(s.Name, "response.") }) {
+		tx.After = pg.Statement{SQL: afterRows}
 	}
-	return &t
 }
 
 // do runs the transaction of a plan, by its rows where it can.
 func (pl *plan) do(ctx context.Context, w *web.Response, db *pg.DB, tx *pg.Tx) (*pg.Result, error) {
 	if pl.rowwise != nil {
-		t := pl.rowwise.instead(tx)
-		logSQL(w, t)
-		if raw, err := db.Do(ctx, t); !isOutdated(err) {
+		main, rows, after := tx.Main.SQL, tx.Rows, tx.After
+		pl.rowwise.instead(tx)
+		logSQL(w, tx)
+		raw, err := db.Do(ctx, tx)
+		tx.Main.SQL, tx.Rows, tx.After = main, rows, after
+		if !isOutdated(err) {
 			return raw, err
 		}
 	}
