@@ -125,11 +125,11 @@ func (w *rowwise) instead(tx *pg.Tx) {
 // do runs the transaction of a plan, by its rows where it can.
 func (pl *plan) do(ctx context.Context, w *web.Response, db *pg.DB, tx *pg.Tx) (*pg.Result, error) {
 	if pl.rowwise != nil {
-		main, rows, after := tx.Main.SQL, tx.Rows, tx.After
+		main, rows, after := tx.Main, tx.Rows, tx.After
 		pl.rowwise.instead(tx)
 		logSQL(w, tx)
 		raw, err := db.Do(ctx, tx)
-		tx.Main.SQL, tx.Rows, tx.After = main, rows, after
+		tx.Main, tx.Rows, tx.After = main, rows, after
 		if !isOutdated(err) {
 			return raw, err
 		}
