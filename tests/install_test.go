@@ -38,7 +38,12 @@ func fluxbaseBinary(t testing.TB) string {
 			dir = os.TempDir()
 		}
 		cli.path = filepath.Join(dir, "fluxbase-test", "fluxbase")
-		build := osexec.Command("go", "build", "-o", cli.path, "github.com/fluxbase/fluxbase/cmd/fluxbase")
+		args := []string{"build", "-o", cli.path}
+		if os.Getenv("FLUXBASE_TEST_RACE") != "" { // a race that it finds ends the server with status 66
+			cli.path += "-race"
+			args = []string{"build", "-race", "-o", cli.path}
+		}
+		build := osexec.Command("go", append(args, "github.com/fluxbase/fluxbase/cmd/fluxbase")...)
 		if out, err := build.CombinedOutput(); err != nil {
 			cli.err = fmt.Errorf("build fluxbase: %w\n%s", err, out)
 		}
