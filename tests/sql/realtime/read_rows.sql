@@ -54,9 +54,19 @@ select is(
     "rows": [{"id": 1, "owner_id": "00000000-0000-4000-8000-00000000ada0", "body": "it''s 1"}]}',
   'a row in the form of a change'
 );
-select is(
-  pg_temp.read() ->> 'snapshot', pg_current_snapshot()::text, 'with its snapshot'
-);
+-- Elsewhere in the cluster transactions begin and end between two statements.
+create temporary table taken as
+select
+  pg_current_snapshot() as before,
+  (pg_temp.read() ->> 'snapshot')::pg_snapshot as its;
+select ok(
+  pg_snapshot_xmin(t.before) <= pg_snapshot_xmin(t.its)
+  and pg_snapshot_xmax(t.before) <= pg_snapshot_xmax(t.its)
+  and pg_snapshot_xmin(t.its) <= pg_snapshot_xmin(pg_current_snapshot())
+  and pg_snapshot_xmax(t.its) <= pg_snapshot_xmax(pg_current_snapshot()),
+  'with its snapshot'
+)
+from taken as t;
 select ok(
   (pg_temp.read() ->> 'taken_at')::pg_lsn
     between pg_current_wal_lsn() and pg_current_wal_insert_lsn(),
