@@ -115,8 +115,16 @@ func (d *devCluster) restart() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.running.Kill() // it is dead; this gives the folder free
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	// However long it recovers, on a slow disk for minutes, unless we are to stop.
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	go func() {
+		select {
+		case <-d.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	options := d.options
 	options.Port = d.running.Port()
 	running, err := cluster.Start(ctx, options)
