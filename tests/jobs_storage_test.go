@@ -59,6 +59,20 @@ func TestJobsSurviveARestore(t *testing.T) {
 	target.wants("64", claimed(jobBob, 9, "q"))
 }
 
+// Beyond the bound jobs are estimated, from where the last one lies, in a third of a table
+// and over several of them.
+func TestDepthsBeyondTheBoundAreEstimated(t *testing.T) {
+	t.Parallel()
+	work := jobSessions(t, dbtest.New(t), 1)[0]
+	for range 3 {
+		work.do(`select jobs.enqueue_many('k', array_fill('{}'::jsonb, array[20000]))`)
+		work.wants("true", `select d.is_estimate and d.ready between 0.8 * n.jobs and 1.25 * n.jobs
+			from jobs.lane_depths(1000) as d, (select count(*) as jobs from jobs.ready) as n`)
+		work.do(`select jobs.maintain(segment_bytes => 0)`)
+	}
+	work.wants("60000 3", `select concat_ws(' ', count(*), count(distinct segment)) from jobs.ready`)
+}
+
 // What a claim and a finish read does not grow with what was done while a snapshot is held.
 func TestClaimsStayFlatUnderAHeldSnapshot(t *testing.T) {
 	t.Parallel()

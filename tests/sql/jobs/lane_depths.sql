@@ -12,11 +12,9 @@ select results_eq(
   $$ values (20000::bigint, false, true), (1, false, true) $$,
   'counted'
 );
--- Tests beside this one add rows to the same pages.
-select is(
-  d.ready between 2000 and 200000 and d.is_estimate, true,
-  format('%s are 20,000, about', d.ready)
-)
+-- How near it comes: TestDepthsBeyondTheBoundAreEstimated. Tests beside this one add rows to the
+-- same pages.
+select is(d.ready >= 1000 and d.is_estimate, true, 'more than are counted are estimated')
 from jobs.lane_depths(1000) as d
 where d.ready > 1;
 select cardinality(jobs.enqueue_many('a', array_fill('{}'::jsonb, array[500]), queue => 'few'));
