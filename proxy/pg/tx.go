@@ -138,7 +138,8 @@ type Tx struct {
 	// Rows says what is made of the rows of Main.
 	Rows Rows
 	// Inserts tells that Main does no more than put rows into tables and answer, and fires
-	// nothing of the application's: what can hold it up is another with the same key.
+	// no trigger of the application's. Another transaction holds it up that has the same key
+	// or deletes a row it refers to, or if a default, check or policy calls what waits.
 	Inserts bool
 	// readWrite has the transaction begun by that name, where the login's own
 	// default is read-only: no query may come before.

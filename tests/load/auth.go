@@ -215,7 +215,7 @@ func (a *authBench) others(ctx context.Context, seconds, rounds int) error {
 	return out.Flush()
 }
 
-// keepBusy has processes of the niceness of those that hash use as many cores, until they are
+// keepBusy has processes of the priority of those that hash use as many cores, until they are
 // ended.
 func keepBusy(cores int) (end func(), err error) {
 	var all []*exec.Cmd
@@ -226,7 +226,7 @@ func keepBusy(cores int) (end func(), err error) {
 		}
 	}
 	for range cores {
-		cmd := exec.Command("nice", "-n", "5", "sh", "-c", "while :; do :; done")
+		cmd := exec.Command("chrt", "--idle", "0", "sh", "-c", "while :; do :; done")
 		if err := cmd.Start(); err != nil {
 			end()
 			return nil, err

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,19 +23,33 @@ func TestAllItsThreadsYieldAndNobodyLooksIn(t *testing.T) {
 	p := start(t, "compute")
 	answers(t, p, "dumpable", "0")
 	proc := "/proc/" + strconv.Itoa(pid(t, p))
-	threads, err := filepath.Glob(proc + "/task/*/stat")
-	if err != nil || len(threads) == 0 {
-		t.Fatalf("threads: %q, %v", threads, err)
-	}
-	want := min(nice(t, "/proc/self/stat")+niceness, 19)
-	for _, thread := range threads {
-		if got := nice(t, thread); got != want {
-			t.Errorf("the niceness of a thread is %d, want %d", got, want)
-		}
-	}
+	policies(t, proc, unix.SCHED_IDLE)
 	if score, err := os.ReadFile(proc + "/oom_score_adj"); string(score) != "1000\n" {
 		t.Errorf("oom_score_adj is %q, %v", score, err)
 	}
+	p.shares = time.Now().Add(time.Hour)
+	for _, got := range policies(t, "/proc/"+strconv.Itoa(pid(t, p)), unix.SCHED_NORMAL) {
+		if want := min(nice(t, "/proc/self/stat")+niceness, 19); got != want {
+			t.Errorf("the niceness of a thread is %d, want %d", got, want)
+		}
+	}
+}
+
+// policies tells how nice the threads of a process are, which all have one policy.
+func policies(t *testing.T, proc string, want uint32) (niceness []int) {
+	t.Helper()
+	threads, err := filepath.Glob(proc + "/task/*")
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("threads: %q, %v", threads, err)
+	}
+	for _, thread := range threads {
+		id, _ := strconv.Atoi(filepath.Base(thread))
+		if attr, err := unix.SchedGetAttr(id, 0); err != nil || attr.Policy != want {
+			t.Errorf("a thread has %+v, %v, want policy %d", attr, err, want)
+		}
+		niceness = append(niceness, nice(t, thread+"/stat"))
+	}
+	return niceness
 }
 
 // nice is the 19th field of stat (proc(5)).

@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 var seen = map[string]func() (string, error){}
 
 // compute knows the requests: "pid"; "env"; "fail"; those of seen; "once FILE", which never ends where FILE is not
-// there yet, and "never FILE", where each writes its process to FILE; all others are answered in
-// capitals.
+// there yet, and "never FILE", where each writes its process to FILE; "share", which never ends
+// where others leave no core; all others are answered in capitals.
 func compute(request []byte) ([]byte, error) {
 	what, file, _ := strings.Cut(string(request), " ")
 	if see, ok := seen[what]; ok {
@@ -50,6 +50,10 @@ func compute(request []byte) ([]byte, error) {
 		return []byte(strings.Join(os.Environ(), " ")), nil
 	case "fail":
 		return nil, errors.New("as asked")
+	case "share":
+		if os.Getenv(priorityName) != "share" {
+			time.Sleep(time.Hour)
+		}
 	case "once", "never":
 		if _, err := os.Stat(file); err == nil && what == "once" {
 			return []byte("at last"), nil
@@ -77,6 +81,7 @@ func start(t *testing.T, env string) *Processes {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
+	p.late = patience // the machine is full of tests
 	return p
 }
 
@@ -130,13 +135,32 @@ func TestEachRequestGetsItsOwnAnswer(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if len(p.idle) > callers {
-		t.Errorf("%d processes for %d at once", len(p.idle), callers)
+	if n := len(p.idle[leftovers]); n > callers || len(p.idle) > 1 {
+		t.Errorf("%d processes for %d at once, of %d priorities", n, callers, len(p.idle))
 	}
 	answers(t, p, "", "")
 	long := strings.Repeat("x", most)
 	answers(t, p, long, strings.ToUpper(long))
-	answers(t, p, "env", "ASIDE=compute")
+	answers(t, p, "env", "ASIDE=compute ASIDE_PRIORITY=leftovers")
+}
+
+// Where others leave no core there are other processes, for a while.
+func TestAnAnswerIsNotLateForLong(t *testing.T) {
+	t.Parallel()
+	p := start(t, "compute")
+	first := pid(t, p)
+	p.late = 50 * time.Millisecond
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { answers(t, p, "share", "SHARE") })
+	}
+	all.Wait()
+	answers(t, p, "env", "ASIDE=compute ASIDE_PRIORITY=share")
+	if err := syscall.Kill(first, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the process that was late: %v", err)
+	}
+	p.late, p.shares = patience, time.Now()
+	answers(t, p, "env", "ASIDE=compute ASIDE_PRIORITY=leftovers")
 }
 
 func TestAKilledProcessIsReplaced(t *testing.T) {

@@ -1,6 +1,7 @@
 package aside
 
 import (
+	"os"
 	"os/signal"
 	"syscall"
 )
@@ -17,6 +18,9 @@ func Yield() {
 	// On Linux a priority is one thread's, except that of a group, which is all its threads'.
 	if syscall.Setpgid(0, 0) == nil {
 		_ = syscall.Setpriority(syscall.PRIO_PGRP, 0, inherited()+niceness)
+	}
+	if priority(os.Getenv(priorityName)) == leftovers {
+		_ = runIdle()
 	}
 	conceal()
 }

@@ -2,6 +2,7 @@ package aside
 
 import (
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,4 +21,37 @@ func inherited() int {
 func conceal() {
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+}
+
+// runIdle has all threads of this process run where no other wants to (SCHED_IDLE, sched(7)). A
+// thread that is made meanwhile has what its maker has.
+func runIdle() error {
+	for {
+		threads, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return err
+		}
+		settled := true
+		for _, thread := range threads {
+			id, err := strconv.Atoi(thread.Name())
+			if err != nil {
+				return err
+			}
+			attr, err := unix.SchedGetAttr(id, 0)
+			if err == unix.ESRCH || err == nil && attr.Policy == unix.SCHED_IDLE {
+				continue
+			}
+			settled = false
+			if err == nil {
+				attr.Policy = unix.SCHED_IDLE
+				err = unix.SchedSetAttr(id, attr, 0)
+			}
+			if err != nil && err != unix.ESRCH {
+				return err
+			}
+		}
+		if settled {
+			return nil
+		}
+	}
 }

@@ -12,3 +12,6 @@ func inherited() int {
 
 // conceal keeps what is computed from core dumps.
 func conceal() { _ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}) }
+
+// runIdle is for systems that know such a thing.
+func runIdle() error { return syscall.ENOSYS }
