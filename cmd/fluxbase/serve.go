@@ -74,6 +74,7 @@ func serve(ctx context.Context, f flags, logTo io.Writer, ready func(set *settin
 		return err
 	}
 	go tuneGC(ctx)
+	yieldSession(set.DB.DatabaseURL)
 	log, flush := newLogger(set.Main, logTo)
 	defer flush()
 	if set.Trace.On() {

@@ -1,6 +1,7 @@
 package aside
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,14 +25,25 @@ func TestAllItsThreadsYieldAndNobodyLooksIn(t *testing.T) {
 	answers(t, p, "dumpable", "0")
 	proc := "/proc/" + strconv.Itoa(pid(t, p))
 	policies(t, proc, unix.SCHED_IDLE)
+	sessionYields(t, proc, 19)
 	if score, err := os.ReadFile(proc + "/oom_score_adj"); string(score) != "1000\n" {
 		t.Errorf("oom_score_adj is %q, %v", score, err)
 	}
 	p.shares = time.Now().Add(time.Hour)
-	for _, got := range policies(t, "/proc/"+strconv.Itoa(pid(t, p)), unix.SCHED_NORMAL) {
+	proc = "/proc/" + strconv.Itoa(pid(t, p))
+	sessionYields(t, proc, niceness)
+	for _, got := range policies(t, proc, unix.SCHED_NORMAL) {
 		if want := min(nice(t, "/proc/self/stat")+niceness, 19); got != want {
 			t.Errorf("the niceness of a thread is %d, want %d", got, want)
 		}
+	}
+}
+
+// sessionYields tests how nice a process's session is, where the kernel knows that.
+func sessionYields(t *testing.T, proc string, want int) {
+	t.Helper()
+	if got, err := os.ReadFile(proc + "/autogroup"); err == nil && !strings.HasSuffix(string(got), fmt.Sprintf(" nice %d\n", want)) {
+		t.Errorf("the session of a process is %q, want niceness %d", got, want)
 	}
 }
 

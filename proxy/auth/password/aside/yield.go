@@ -3,6 +3,7 @@ package aside
 import (
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 )
 
@@ -15,11 +16,17 @@ const niceness = 5
 // requests are answered, so it is left to the parent to end this one.
 func Yield() {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	// On Linux a priority is one thread's, except that of a group, which is all its threads'.
-	if syscall.Setpgid(0, 0) == nil {
-		_ = syscall.Setpriority(syscall.PRIO_PGRP, 0, inherited()+niceness)
+	leaves, session := priority(os.Getenv(priorityName)) == leftovers, niceness
+	if leaves {
+		session = 19
 	}
-	if priority(os.Getenv(priorityName)) == leftovers {
+	// On Linux a priority is one thread's, except that of a group, which is all its threads'. Cores
+	// may be shared out by session there (sched(7), the autogroup feature), so it has its own.
+	if _, err := syscall.Setsid(); err == nil {
+		_ = syscall.Setpriority(syscall.PRIO_PGRP, 0, inherited()+niceness)
+		_ = os.WriteFile("/proc/self/autogroup", []byte(strconv.Itoa(session)), 0)
+	}
+	if leaves {
 		_ = runIdle()
 	}
 	conceal()
