@@ -47,9 +47,9 @@ var (
 
 // Processes are started as they are needed, one for each request at the same time, and stay.
 type Processes struct {
-	path       string
-	args, env  []string
-	late, full time.Duration
+	path      string
+	args, env []string
+	late      time.Duration
 
 	mu     sync.Mutex
 	idle   map[priority][]*process // the last one was used last: the fewest are in use
@@ -60,7 +60,7 @@ type Processes struct {
 // New starts the first process. path is the program, which must call Yield and Serve; args begin
 // with its name, and env is all of its environment, but for what Yield needs.
 func New(path string, args, env []string) (*Processes, error) {
-	p := &Processes{path: path, args: args, env: env, late: late, full: full, idle: map[priority][]*process{}}
+	p := &Processes{path: path, args: args, env: env, late: late, idle: map[priority][]*process{}}
 	first, err := p.start(leftovers)
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (p *Processes) isFull() bool {
 func (p *Processes) foundFull() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.shares = time.Now().Add(p.full)
+	p.shares = time.Now().Add(full)
 }
 
 // Close ends the processes, those that compute when they have answered. None is started after it.
