@@ -1,12 +1,13 @@
 package main
 
 import (
-	"net/netip"
 	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sys/unix"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
 // yieldSession gives the session of this process, if it is its own as that of a service is, a third
@@ -30,6 +31,5 @@ func onThisMachine(database string) bool {
 	if err != nil {
 		return false
 	}
-	address, err := netip.ParseAddr(cfg.Host)
-	return cfg.Host == "localhost" || strings.HasPrefix(cfg.Host, "/") || err == nil && address.Unmap().IsLoopback()
+	return strings.HasPrefix(cfg.Host, "/") || web.IsLoopback(cfg.Host)
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/fluxbase/fluxbase/proxy/wait"
+	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
 const (
@@ -71,15 +71,10 @@ func checkJWKSURL(text string) error {
 		return errors.New("FLUXBASE_JWKS_URL: is no URL; give one like https://example.com/.well-known/jwks.json")
 	case u.User != nil || u.Fragment != "":
 		return errors.New("FLUXBASE_JWKS_URL: has a user or a fragment; leave them out, as public keys need no password")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !web.IsLoopback(u.Hostname()):
 		return errors.New("FLUXBASE_JWKS_URL: is not https; whoever can change what comes from there could sign any token")
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func newRemote(address string, changed func()) *remote {

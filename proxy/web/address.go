@@ -163,3 +163,9 @@ func parseAddr(text string) (netip.Addr, bool) {
 	}
 	return addr.Unmap().WithZone(""), true
 }
+
+// IsLoopback tells whether a host, without a port, is this machine by its name or address.
+func IsLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.Unmap().IsLoopback()
+}

@@ -176,3 +176,15 @@ func TestStrangersHeadersAreNotRead(t *testing.T) {
 		t.Errorf("without the header: %v allocations", n)
 	}
 }
+
+func TestLoopbackHosts(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"localhost": true, "127.0.0.1": true, "127.8.9.1": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example.com": false, "10.0.0.1": false, "127.0.0.1.example.com": false, "127.1": false, "[::1]": false,
+	} {
+		if got := IsLoopback(host); got != want {
+			t.Errorf("%q: got %t", host, got)
+		}
+	}
+}

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
-	"net/netip"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/fluxbase/fluxbase/proxy/web"
 )
 
 // Config is the mail server.
@@ -52,7 +53,7 @@ func (c *Config) Check() error {
 	if c.Host == "" {
 		return errors.Join(errs...)
 	}
-	if c.TLS == noTLS && !isLoopback(c.Host) {
+	if c.TLS == noTLS && !web.IsLoopback(c.Host) {
 		errs = append(errs, fmt.Errorf("FLUXBASE_SMTP_TLS is none, and FLUXBASE_SMTP_HOST is %q: without TLS mails go to this host alone (localhost)", c.Host))
 	}
 	if c.From == "" {
@@ -67,11 +68,6 @@ func (c *Config) Check() error {
 		errs = append(errs, errors.New("FLUXBASE_SMTP_USER and FLUXBASE_SMTP_PASSWORD go together: set both, or neither"))
 	}
 	return errors.Join(errs...)
-}
-
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.Unmap().IsLoopback()
 }
 
 // errAddress tells nothing of the address, which may be anything.

@@ -52,7 +52,7 @@ func compute(request []byte) ([]byte, error) {
 		return nil, errors.New("as asked")
 	case "share":
 		if os.Getenv(priorityName) != "share" {
-			time.Sleep(time.Hour)
+			_, _ = io.Copy(io.Discard, os.Stdin) // until it is ended
 		}
 	case "once", "never":
 		if _, err := os.Stat(file); err == nil && what == "once" {
@@ -65,7 +65,7 @@ func compute(request []byte) ([]byte, error) {
 		if err := os.Rename(file+".new", file); err != nil {
 			return nil, err
 		}
-		time.Sleep(time.Hour)
+		_, _ = io.Copy(io.Discard, os.Stdin) // until it is ended
 	}
 	return bytes.ToUpper(request), nil
 }
