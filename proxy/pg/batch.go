@@ -38,14 +38,24 @@ const (
 	brief = 400 * time.Microsecond
 )
 
+// brief is below what the statements of a brief trip have taken of late. While more are
+// under way than there are connections, some wait in any case, so that all count for
+// brief that take no longer than who is held back may wait.
+func (db *DB) brief() time.Duration {
+	if db.underWay.Load() > int64(db.queue.size) {
+		return heldBack
+	}
+	return brief
+}
+
 // lead sends tx, and behind it what waits and fits.
 func (db *DB) lead(conn *pgxpool.Conn, tx *Tx) *batch {
 	b := &batch{db: db, conn: conn, s: sessionOf(conn.Conn())}
 	// Whose turn it is watches its own context.
 	b.p = b.s.conn.StartPipeline(context.Background())
 	b.s.canceller.used = false
-	limit := brief
-	if b.brief = !tx.Inserts && b.s.within(brief, tx); !b.brief {
+	limit := db.brief()
+	if b.brief = !tx.Inserts && b.s.within(limit, tx); !b.brief {
 		limit = quick
 	}
 	share := b.brief || b.s.within(quick, tx)

@@ -22,7 +22,8 @@ type DB struct {
 	// about is what each span says.
 	about []attribute.KeyValue
 
-	gaveUp, shared atomic.Int64
+	// underWay are the transactions of Do that wait or are at work.
+	underWay, gaveUp, shared atomic.Int64
 	// readOnly tells that transactions of the login are read-only unless they begin
 	// otherwise: by its settings, or on a standby, where that fails.
 	readOnly   atomic.Bool
@@ -132,6 +133,8 @@ func (db *DB) try(ctx context.Context, tx *Tx) (_ *Result, err error) {
 	span := db.begin(ctx, tx)
 	defer func() { span.end(err) }()
 	tx.readWrite = tx.Mode == ReadWrite && db.readOnly.Load()
+	db.underWay.Add(1)
+	defer db.underWay.Add(-1)
 	b, err := db.queue.enter(ctx, tx, db.acquire)
 	if err != nil {
 		db.gaveUp.Add(1)

@@ -189,3 +189,18 @@ func TestWhatAStatementTakes(t *testing.T) {
 		t.Errorf("%d are kept", len(s.named))
 	}
 }
+
+// Who would wait in any case may wait for longer statements.
+func TestMoreIsBriefWhileConnectionsAreShort(t *testing.T) {
+	t.Parallel()
+	db := &DB{queue: newQueue(4)}
+	for _, tc := range []struct {
+		underWay int64
+		want     time.Duration
+	}{{1, brief}, {4, brief}, {5, heldBack}, {32, heldBack}} {
+		db.underWay.Store(tc.underWay)
+		if got := db.brief(); got != tc.want {
+			t.Errorf("%d under way on 4 connections: below %v, want %v", tc.underWay, got, tc.want)
+		}
+	}
+}
