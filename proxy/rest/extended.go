@@ -67,11 +67,7 @@ func (p *planner) addExtended() error {
 		if par.kind != paramDistinct && par.kind != paramHaving {
 			continue
 		}
-		path, err := query.ParseEmbedKey(par.key)
-		if err != nil {
-			return parseError(err)
-		}
-		n, err := p.find(path)
+		n, err := p.nodeOf(par.key)
 		if err != nil {
 			return err
 		}

@@ -213,6 +213,15 @@ func (n *node) resolve(f *query.Field) *catalog.Column {
 	return col
 }
 
+// nodeOf finds the node that a parameter of that name is about.
+func (p *planner) nodeOf(key string) (*node, error) {
+	path, err := query.ParseEmbedKey(key)
+	if err != nil {
+		return nil, parseError(err)
+	}
+	return p.find(path)
+}
+
 // find goes down the tree along path.
 func (p *planner) find(path query.Path) (*node, error) {
 	n := p.root
@@ -345,11 +354,7 @@ func (p *planner) addRanges() error {
 		if par.kind != paramLimit && par.kind != paramOffset || !par.embedded() {
 			continue
 		}
-		path, err := query.ParseEmbedKey(par.key)
-		if err != nil {
-			return parseError(err)
-		}
-		n, err := p.find(path)
+		n, err := p.nodeOf(par.key)
 		if err != nil {
 			return err
 		}
