@@ -101,6 +101,9 @@ func (c *client) join(ctx context.Context, m *message) {
 		defer c.mu.Unlock()
 		c.channels[m.topic] = ch
 		c.expire(ch)
+		if r := ch.replay; r != nil {
+			r.to = ch.broadcasts.hold(&c.hub.sent, r.after)
+		}
 		c.reply(m, statusOK, ch.bound())
 	})
 	// New keys may have come while it was not among the channels that they are held against,
@@ -207,8 +210,8 @@ func (c *client) newChannel(ctx context.Context, m *message) (*channel, error) {
 	if ch.since != (place{}) {
 		ch.changes.state = lost
 	}
-	if ch.replay != nil {
-		ch.broadcasts.state = lost
+	if r := ch.replay; r != nil && r.after == (place{}) {
+		r.after = place{c.hub.marks.before(r.since), whole}
 	}
 	return ch, nil
 }

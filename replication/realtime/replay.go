@@ -15,6 +15,8 @@ type replayOption struct {
 	after place
 	since time.Time
 	limit int
+	// to is where the channel stood when the join was answered: what comes after it is live.
+	to place
 }
 
 // maxLimit is that of Supabase.
@@ -63,11 +65,7 @@ func parseReplay(data json.RawMessage, private bool) (*replayOption, error) {
 // catchUp tells a channel that has just been joined of what it asks for from before.
 func (c *client) catchUp(ch *channel) {
 	if r := ch.replay; r != nil {
-		since := r.after
-		if since == (place{}) {
-			since = place{c.hub.marks.before(r.since), whole}
-		}
-		c.replay(func(ctx context.Context) { c.replayBroadcasts(ctx, ch, since, r) })
+		c.replay(func(ctx context.Context) { c.replayBroadcasts(ctx, ch, r) })
 	}
 	if ch.since != (place{}) {
 		c.replay(func(ctx context.Context) {
@@ -151,11 +149,11 @@ func (c *client) tellAll(ctx context.Context, f *flow, list []waiting) bool {
 	return true
 }
 
-// replayBroadcasts tells a channel of the broadcasts after a place, and has it go on
-// live. r is what asks for it; nil for what came while that was told.
-func (c *client) replayBroadcasts(ctx context.Context, ch *channel, since place, r *replayOption) {
+// replayBroadcasts tells a channel of the broadcasts that r asks for, and of what was too
+// much to wait meanwhile, and has it go on live.
+func (c *client) replayBroadcasts(ctx context.Context, ch *channel, r *replayOption) {
+	since, to := r.after, r.to
 	for c.channel(ch.wire) == ch {
-		to := ch.broadcasts.hold(&c.hub.sent, since)
 		if gap := c.readBroadcasts(ctx, ch, since, to, r); gap != nil {
 			c.put(ch.resyncBroadcasts(gap, to))
 		}
@@ -163,13 +161,15 @@ func (c *client) replayBroadcasts(ctx context.Context, ch *channel, since place,
 			return
 		}
 		since, r = to, nil
+		to = ch.broadcasts.hold(&c.hub.sent, since)
 	}
 }
 
 // broadcastPrefix is that of the messages that Broadcasts gets.
 const broadcastPrefix = "fluxbase.broadcast"
 
-// readBroadcasts is readChanges for broadcasts.
+// readBroadcasts is readChanges for broadcasts. r is what asks for them; nil for what came
+// while that was told.
 func (c *client) readBroadcasts(ctx context.Context, ch *channel, since, to place, r *replayOption) *changes.Gap {
 	sub := c.hub.Source.Subscribe(changes.Options{Want: changes.Want{Prefixes: []string{broadcastPrefix}}, From: since.from()})
 	defer sub.Close()

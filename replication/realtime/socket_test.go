@@ -95,8 +95,14 @@ func (s *served) dial() *websocket.Conn {
 // joined is a socket that listens to a topic.
 func (s *served) joined(topic string) *websocket.Conn {
 	s.t.Helper()
+	return s.joinedWith(topic, `{}`)
+}
+
+// joinedWith is joined with the payload of the join.
+func (s *served) joinedWith(topic, payload string) *websocket.Conn {
+	s.t.Helper()
 	conn := s.dial()
-	if err := conn.WriteMessage(websocket.TextMessage, []byte(`["1","1","realtime:`+topic+`","phx_join",{}]`)); err != nil {
+	if err := conn.WriteMessage(websocket.TextMessage, []byte(`["1","1","realtime:`+topic+`","phx_join",`+payload+`]`)); err != nil {
 		s.t.Fatal(err)
 	}
 	if _, reply, err := conn.ReadMessage(); err != nil || !strings.Contains(string(reply), `"ok"`) {

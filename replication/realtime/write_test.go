@@ -60,6 +60,20 @@ func TestABurstLongerThanTheQueueEndsNobody(t *testing.T) {
 	}
 }
 
+// What comes after the answer to a join is live, however late its replay begins.
+func TestWhatFollowsAJoinIsNotReplayed(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{}, nil)
+	s.say("a", 0, 1, 10)
+	s.attendances.mu.Lock() // the join is answered, and goes no further
+	goOn := sync.OnceFunc(s.attendances.mu.Unlock)
+	defer goOn()
+	conn := s.joinedWith("a", `{"config":{"broadcast":{"replay":{"since":"`+s.sent.read().String()+`"}}}}`)
+	s.say("a", 1, 1, 10)
+	goOn()
+	hears(t, conn, 1, 2)
+}
+
 // What is said together reaches each in one write, and nothing stays behind.
 func TestWhatIsSaidTogetherIsWrittenTogether(t *testing.T) {
 	t.Parallel()
