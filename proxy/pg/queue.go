@@ -16,8 +16,9 @@ const (
 	maxFollowers      = 3
 	maxBriefFollowers = 7
 	// heldBack is how long a read waits at most for a brief trip to return while a
-	// connection is free.
-	heldBack = time.Millisecond
+	// connection is free; heldWhileTaken is it while hardly a core is idle, when to go at
+	// once would only slow others down.
+	heldBack, heldWhileTaken = time.Millisecond, 10 * time.Millisecond
 )
 
 // queue hands out the connections, first come first served. It stands in front
@@ -31,6 +32,7 @@ type queue struct {
 	// the journey. Once they keep all cores busy, further reads wait for one of them
 	// to return and go along with the next, although a connection may be free.
 	brief, enough int
+	cores         cores
 	waiting       list.List // of *waiter
 	waiters       sync.Pool
 }
@@ -65,7 +67,7 @@ func (q *queue) done(w *waiter) {
 }
 
 func newQueue(size int) *queue {
-	return &queue{size: size, free: size, enough: runtime.GOMAXPROCS(0)}
+	return &queue{size: size, free: size, enough: runtime.GOMAXPROCS(0), cores: cores{stat: "/proc/stat"}}
 }
 
 // enter returns with the right to a connection, which leave gives back, or with
@@ -78,15 +80,15 @@ func (q *queue) enter(ctx context.Context, tx *Tx, patience time.Duration) (*bat
 		q.mu.Unlock()
 		return nil, nil
 	}
-	until := patience
-	if held {
-		until = min(heldBack, patience)
-	}
 	w := q.waiter(tx)
 	defer q.done(w)
 	w.at = q.waiting.PushBack(w)
 	q.mu.Unlock()
 
+	until := patience
+	if held {
+		until = min(q.hold(), patience)
+	}
 	w.timer.Reset(until)
 	var err error
 	for err == nil {
@@ -122,6 +124,14 @@ func (q *queue) enter(ctx context.Context, tx *Tx, patience time.Duration) (*bat
 		return nil, err
 	}
 	return b, nil // its answer is on the way and must be read by someone
+}
+
+// hold is how long a read is held back.
+func (q *queue) hold() time.Duration {
+	if q.cores.areTaken() {
+		return heldWhileTaken
+	}
+	return heldBack
 }
 
 // grab gives w a connection that is free, if it was not chosen meanwhile.

@@ -17,7 +17,7 @@ import (
 func busy(t *testing.T) *queue {
 	t.Helper()
 	q := newQueue(4)
-	q.enough = 2
+	q.enough, q.cores.stat = 2, ""
 	for range 2 {
 		if b, err := q.enter(t.Context(), read(), time.Second); b != nil || err != nil {
 			t.Fatalf("got %v, %v", b, err)
@@ -124,6 +124,23 @@ func TestHeldBackIsPartOfTheWait(t *testing.T) {
 		}
 		if err := <-late; !errors.Is(err, web.PoolTimeout) || time.Since(start) != 3*heldBack {
 			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// While no core is idle a read waits on for a brief trip, although a connection is free.
+func TestReadsAreHeldLongerWhileCoresAreTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := busy(t)
+		q.cores.looked, q.cores.taken = time.Now(), true
+		start := time.Now()
+		if b, err := q.enter(t.Context(), read(), time.Second); b != nil || err != nil || time.Since(start) != heldWhileTaken {
+			t.Errorf("got %v, %v after %v, want a connection after %v", b, err, time.Since(start), heldWhileTaken)
+		}
+		start = time.Now()
+		if _, err := q.enter(t.Context(), read(), heldWhileTaken/2); err != nil || time.Since(start) != heldWhileTaken/2 {
+			t.Errorf("got %v after %v, want what is free when the patience ends", err, time.Since(start))
 		}
 	})
 }
