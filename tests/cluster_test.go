@@ -116,8 +116,23 @@ func TestClusterComesBackAfterKillWithOpenSessions(t *testing.T) {
 		}
 		defer conn.Close(context.Background())
 	}
+	computing, err := pgx.Connect(t.Context(), c.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := computing.Exec(context.Background(), "do 'begin loop end loop; end'") // waits for nothing
+		ended <- err
+	}()
+	eventually(t, "it computes", func() bool {
+		return textOf(t, c.URL("postgres"), "select count(*)::text from pg_stat_activity where query like 'do %' and state = 'active'") == "1"
+	})
 	c.Kill()
 	again := startIn(t, cluster.Options{Dir: dir})
+	if err := <-ended; err == nil {
+		t.Error("the session that computes ended well")
+	}
 	if again.Port() != c.Port() {
 		t.Errorf("port was %d and is %d, want the same", c.Port(), again.Port())
 	}

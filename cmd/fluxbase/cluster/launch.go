@@ -18,12 +18,16 @@ import (
 // pollEvery is how often we look at postmaster.pid, which is how pg_ctl waits too.
 const pollEvery = 20 * time.Millisecond
 
-// patience bounds how long we wait for what a killed server left behind.
-const patience = 30 * time.Second
+const (
+	// patience bounds how long we wait for what a killed server left behind.
+	patience = 30 * time.Second
+	// mercy is how long its sessions may take to notice that it is gone.
+	mercy = time.Second
+)
 
 // launch starts a postmaster of our own and waits until it takes connections.
 func (c *Cluster) launch(ctx context.Context, port int, say func(string)) error {
-	deadline := time.Now().Add(patience)
+	began := time.Now()
 	for {
 		var err error
 		if c.port, err = c.choosePort(port); err != nil {
@@ -40,8 +44,14 @@ func (c *Cluster) launch(ctx context.Context, port int, say func(string)) error 
 		// a killed postmaster have not all noticed yet that they are orphans.
 		taken := port == 0 && bytes.Contains(log, []byte("could not bind"))
 		orphans := bytes.Contains(log, []byte("is still in use"))
-		if ctx.Err() != nil || !(taken || orphans) || time.Now().After(deadline) {
+		waited := time.Since(began)
+		if ctx.Err() != nil || !(taken || orphans) || waited > patience {
 			return err
+		}
+		if orphans && waited > mercy {
+			if n := endOrphans(c.data); n > 0 {
+				say(fmt.Sprintf("ended %d processes of a Postgres that was killed", n))
+			}
 		}
 		time.Sleep(10 * pollEvery)
 	}

@@ -17,3 +17,7 @@ func runsIn(pid int, data string) bool {
 	out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
 	return err == nil && strings.Contains(string(out), "postgres") && strings.Contains(string(out), data)
 }
+
+// endOrphans can do nothing here: the sessions of a killed postmaster show no directory,
+// and have to end by themselves.
+func endOrphans(string) int { return 0 }
