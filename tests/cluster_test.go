@@ -120,7 +120,7 @@ func TestClusterComesBackAfterKillWithOpenSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error)
+	ended := make(chan error, 1)
 	go func() {
 		_, err := computing.Exec(context.Background(), "do 'begin loop end loop; end'") // waits for nothing
 		ended <- err

@@ -24,7 +24,7 @@ type cores struct {
 
 	mu          sync.Mutex
 	looked      time.Time
-	total, idle uint64 // ticks of all cores up to then
+	total, idle int64 // ticks of all cores up to then
 	taken       bool
 }
 
@@ -45,8 +45,8 @@ func (c *cores) areTaken() bool {
 }
 
 // readTicks reads how long all cores together have been there, and how long they were idle.
-// To wait for a disk is to be idle. It gives 0 where the system does not tell.
-func readTicks(stat string) (total, idle uint64) {
+// To wait for a disk is to be idle; the time of that may go back a little. It gives 0 where the system does not tell.
+func readTicks(stat string) (total, idle int64) {
 	f, err := os.Open(stat)
 	if err != nil {
 		return 0, 0
@@ -57,7 +57,7 @@ func readTicks(stat string) (total, idle uint64) {
 	line, _, _ := bytes.Cut(head[:n], []byte("\n"))
 	const idleAt, waitAt, guestAt = 4, 5, 9 // the time of guests is part of the user's
 	for i, field := range bytes.Fields(line) {
-		ticks, err := strconv.ParseUint(string(field), 10, 64)
+		ticks, err := strconv.ParseInt(string(field), 10, 64)
 		if err != nil || i >= guestAt {
 			continue // the first is the word cpu
 		}

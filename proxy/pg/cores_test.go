@@ -25,6 +25,7 @@ func TestCoresAreTakenWhileHardlyAnyIsIdle(t *testing.T) {
 			{lookEvery, "cpu  150 20 10 2000 101 4 5 6 0 0", false},
 			{lookEvery, "cpu  190 20 10 2000 111 4 5 6 0 0", false}, // a disk is waited for
 			{lookEvery, "cpu  230 20 10 2000 111 4 5 6 40 0", true}, // a guest has no time of its own
+			{lookEvery, "cpu  270 20 10 2000 109 4 5 6 40 0", true}, // of disks it went back
 			{time.Hour, "cpu  999 20 10 2000 111 4 5 6 40 0", false},
 			{lookEvery, "cpu  999 20 10 2000 111 4 5 6 40 0", false}, // the clock stood still
 			{lookEvery, "cpu  99 0 0 2000 111 0 0 0 0 0", false},     // and went back
