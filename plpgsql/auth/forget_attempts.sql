@@ -9,6 +9,12 @@ declare
   v_account constant text := encode(sha256(convert_to(forget_attempts.account, 'UTF8')), 'hex');
   v_failures integer;
 begin
+  -- In the order in which auth.begin_attempt locks them, and before any is gone.
+  perform from auth.attempts as a
+  where split_part(a.key, ' ', 1) = v_account
+  order by a.kind, a.key
+  for update;
+
   with gone as (
     delete from auth.attempts as a
     where split_part(a.key, ' ', 1) = v_account

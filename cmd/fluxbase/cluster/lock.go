@@ -55,7 +55,11 @@ func (l *dirLock) announce(text string) error {
 
 // release may be called twice. The file stays: removing it would let two
 // processes hold locks on two files of one name.
-func (l *dirLock) release() { _ = l.file.Close() }
+func (l *dirLock) release() {
+	// Closed alone it stays locked while a child that is just being started has a copy.
+	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
+	_ = l.file.Close()
+}
 
 // Free reports whether no process runs the cluster in dir.
 func Free(dir string) bool {
